@@ -1,0 +1,18 @@
+import type { Cluster as ClusterProto } from '../proto/envoy/config/cluster/v3/cluster.js';
+import type { ClusterLoadAssignment } from '../proto/envoy/config/endpoint/v3/endpoint.js';
+import type { Listener } from '../proto/envoy/config/listener/v3/listener.js';
+import type { RouteConfiguration } from '../proto/envoy/config/route/v3/route.js';
+
+/**
+ * The xDS resources that are in force, by name: the input of the model. An object is replaced, never
+ * changed, when its resource changes, so that work done for an unchanged object can be kept by identity.
+ */
+export interface Resources {
+  readonly listeners: ReadonlyMap<string, Listener>;
+  readonly routes: ReadonlyMap<string, RouteConfiguration>;
+  readonly clusters: ReadonlyMap<string, ClusterProto>;
+  /** By cluster name, or by `eds_cluster_config.service_name` where a cluster has one. */
+  readonly endpoints: ReadonlyMap<string, ClusterLoadAssignment>;
+  /** Addresses that STRICT_DNS and LOGICAL_DNS host names resolved to; absent: not resolved yet. */
+  readonly resolved: ReadonlyMap<string, readonly string[]>;
+}

@@ -1,0 +1,100 @@
+/**
+ * The mesh model: what the xDS resources mean for a connect() on this node.
+ * Built by pure functions from resources; compared by daemon/diff; written by daemon/maps.
+ */
+
+/** 4 for IPv4, 6 for IPv6. A v4-mapped IPv6 address is IPv4. */
+export type Family = 4 | 6;
+
+/**
+ * Why a connection goes on to its original address or is refused.
+ * Names are those of `enum km_reason` in bpf/include/kmesh/layout.h, in lower case without the prefix.
+ */
+export type PassReason = 'original_dst' | 'passthrough';
+export type RefuseReason = 'no_endpoints' | 'all_unhealthy' | 'weights_zero' | 'blackhole';
+
+/** Where connections to a frontend go. A cluster name that the model does not hold is refused as unknown. */
+export type Target =
+  | { readonly kind: 'cluster'; readonly cluster: string }
+  | { readonly kind: 'split'; readonly clusters: readonly WeightedCluster[] }
+  | { readonly kind: 'pass'; readonly reason: PassReason }
+  | { readonly kind: 'refuse'; readonly reason: RefuseReason };
+
+/** One arm of a split. `weight` is a positive integer; arms of weight 0 are left out by the model. */
+export interface WeightedCluster {
+  readonly cluster: string;
+  readonly weight: number;
+}
+
+/**
+ * A destination that connections are matched against: an address (prefixLength 32 or 128),
+ * a range, or a wildcard (prefixLength 0), and one port.
+ */
+export interface Frontend {
+  readonly family: Family;
+  /** Canonical text (RFC 5952 for IPv6) with host bits zero. */
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly port: number;
+  /** Name of the Listener resource, for counters and explanations. */
+  readonly listener: string;
+  readonly target: Target;
+}
+
+export type LbPolicy = 'round_robin' | 'random' | 'least_request';
+
+/** An endpoint that may be chosen, with its part of the cluster's connections. */
+export interface Endpoint {
+  /** Canonical text. */
+  readonly address: string;
+  readonly port: number;
+  /** Relative weight, a positive finite number: priority load x locality weight x endpoint weight. */
+  readonly weight: number;
+}
+
+export type Cluster =
+  | {
+      readonly kind: 'endpoints';
+      readonly name: string;
+      readonly lb: LbPolicy;
+      /** undefined: no limit. */
+      readonly maxConnections: number | undefined;
+      /** Endpoints reachable from an IPv4 socket. Order is stable: an unchanged endpoint keeps its place. */
+      readonly ipv4: readonly Endpoint[];
+      /** Endpoints for an IPv6 socket with an IPv6 address. */
+      readonly ipv6: readonly Endpoint[];
+      /** Unhealthy endpoints were taken in by the cluster's panic threshold. */
+      readonly panic: boolean;
+      /** Why both lists are empty, when they are. */
+      readonly empty: 'no_endpoints' | 'all_unhealthy';
+    }
+  | { readonly kind: 'pass'; readonly name: string; readonly reason: PassReason }
+  | { readonly kind: 'refuse'; readonly name: string; readonly reason: RefuseReason };
+
+export type ResourceType = 'listener' | 'route' | 'cluster' | 'endpoints';
+
+/** Something that a resource asks for and this node does not do. */
+export interface NotEnforced {
+  readonly resourceType: ResourceType;
+  /** Name of the resource. */
+  readonly resource: string;
+  /** Where in it, for example `virtualHosts[reviews:9080].routes[0]`; empty for the whole. */
+  readonly path: string;
+  /** Stable identifier, for example `retry_policy`, `tls_inspector`, `filter_chain_match.server_names`. */
+  readonly feature: string;
+  /** One sentence for people: what is not done and what happens instead. */
+  readonly reason: string;
+}
+
+export interface MeshModel {
+  /** By `frontendKey`. */
+  readonly frontends: ReadonlyMap<string, Frontend>;
+  /** By name. */
+  readonly clusters: ReadonlyMap<string, Cluster>;
+  readonly notEnforced: readonly NotEnforced[];
+}
+
+/** `10.96.0.1/32:80`, `::/0:9080`. */
+export function frontendKey(f: Pick<Frontend, 'address' | 'prefixLength' | 'port'>): string {
+  return `${f.address}/${f.prefixLength}:${f.port}`;
+}
