@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bundles agent/main.ts and daemon/main.ts to agent.js and daemon.js at the top level. koffi stays outside
+// of the bundles: it finds its shared library beside itself.
+import { build } from 'esbuild';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+
+const bundle = (name) =>
+  build({
+    entryPoints: [path.join(root, name, 'main.ts')],
+    outfile: path.join(root, `${name}.js`),
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    external: ['koffi'],
+    define: { KMESH_VERSION: JSON.stringify(version) },
+    // Packages in CommonJS form that are bundled into an ES module still call require().
+    banner: { js: "import { createRequire as kmeshCreateRequire } from 'node:module'; const require = kmeshCreateRequire(import.meta.url);" },
+    logLevel: 'warning',
+  });
+
+await Promise.all([bundle('agent'), bundle('daemon')]);

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the operating system has to provide, found out by looking, not by asking a package database:
+// each need names the files that prove it and the packages that bring it.
+import { existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+
+const libraryFolders = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib'];
+
+const command = (name) => () => (process.env.PATH ?? '').split(':').some((dir) => dir && existsSync(path.join(dir, name)));
+const file = (name) => () => existsSync(name);
+const library = (name) => () => libraryFolders.some((dir) => existsSync(path.join(dir, name)));
+
+const runtime = [
+  { what: 'clang', present: command('clang'), apt: 'clang', dnf: 'clang' },
+  { what: 'make', present: command('make'), apt: 'make', dnf: 'make' },
+  { what: 'libbpf.so.1', present: library('libbpf.so.1'), apt: 'libbpf1', dnf: 'libbpf' },
+  { what: 'bpf/bpf_helpers.h', present: file('/usr/include/bpf/bpf_helpers.h'), apt: 'libbpf-dev', dnf: 'libbpf-devel' },
+  { what: 'linux/bpf.h', present: file('/usr/include/linux/bpf.h'), apt: 'linux-libc-dev', dnf: 'kernel-headers' },
+  { what: 'mount', present: command('mount'), apt: 'mount', dnf: 'util-linux' },
+  { what: 'unshare', present: command('unshare'), apt: 'util-linux', dnf: 'util-linux' },
+  { what: 'ip', present: command('ip'), apt: 'iproute2', dnf: 'iproute' },
+];
+
+const tests = [
+  { what: 'gcc', present: command('gcc'), apt: 'gcc', dnf: 'gcc' },
+  { what: 'C library headers', present: file('/usr/include/stdio.h'), apt: 'libc6-dev', dnf: 'glibc-devel' },
+  { what: 'openssl', present: command('openssl'), apt: 'openssl', dnf: 'openssl' },
+];
+
+function run(argv, env = {}) {
+  process.stderr.write(`setup: ${argv.join(' ')}\n`);
+  const result = spawnSync(argv[0], argv.slice(1), { stdio: ['ignore', 2, 2], env: { ...process.env, ...env } });
+  if (result.error || result.status !== 0) {
+    throw new Error(`${argv[0]} failed (${result.error?.message ?? `exit ${result.status}`}); run it by hand to see why`);
+  }
+}
+
+/** Installs what is missing; does nothing, and asks no package manager, when everything is there. */
+export function ensurePackages({ forTests }) {
+  const missing = [...runtime, ...(forTests ? tests : [])].filter((need) => !need.present());
+  if (missing.length === 0) return;
+  const names = (key) => [...new Set(missing.map((need) => need[key]))];
+  if (process.getuid?.() !== 0) {
+    throw new Error(`missing ${missing.map((need) => need.what).join(', ')}; install them as root, or run this command as root`);
+  }
+  if (command('apt-get')()) {
+    const env = { DEBIAN_FRONTEND: 'noninteractive' };
+    run(['apt-get', 'update', '-q'], env);
+    run(['apt-get', 'install', '-q', '-y', '--no-install-recommends', ...names('apt')], env);
+  } else if (command('dnf')()) {
+    run(['dnf', 'install', '-y', ...names('dnf')]);
+  } else {
+    throw new Error(`missing ${missing.map((need) => need.what).join(', ')} and neither apt-get nor dnf is here to install them`);
+  }
+  const still = missing.filter((need) => !need.present());
+  if (still.length > 0) throw new Error(`still missing after the installation: ${still.map((need) => need.what).join(', ')}`);
+}
