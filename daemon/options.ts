@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+import yargs, { type Options as YargsOptions } from 'yargs';
+
+/** How many entries each map gets; fixed when the map is created. */
+export interface MapSizes {
+  readonly listeners: number;
+  readonly prefixes: number;
+  readonly clusters: number;
+  readonly endpoints: number;
+  readonly splits: number;
+}
+
+export interface DaemonOptions {
+  readonly mode: 'ads';
+  readonly objects: string;
+  readonly cgroup: string;
+  readonly bpfFsPath: string;
+  readonly logLevel: string;
+  readonly logFormat: 'json' | 'pretty';
+  readonly adminPort: number;
+  readonly xdsAddress: string;
+  readonly xdsPlaintext: boolean;
+  readonly xdsRootCert: string;
+  readonly xdsToken: string;
+  readonly sizes: MapSizes;
+  /** Only remove the pins below `bpfFsPath`, then end. */
+  readonly cleanup: boolean;
+}
+
+/** Thrown for arguments that cannot be used; `message` names the argument. */
+export class UsageError extends Error {}
+
+const size = (describe: string, value: number): YargsOptions => ({ type: 'number', default: value, describe });
+
+const table = {
+  mode: { choices: ['ads', 'kernel-native'] as const, default: 'ads', describe: 'Data plane mode' },
+  objects: { type: 'string', default: '', describe: 'Folder of the compiled eBPF objects' },
+  cgroup: { type: 'string', default: '/mnt/kmesh_cgroup2', describe: 'cgroup2 folder the programs are attached to' },
+  'bpf-fs-path': { type: 'string', default: '/sys/fs/bpf', describe: 'bpffs; pins go below bpf_kmesh/ there' },
+  'log-level': { choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const, default: 'info', describe: 'Least severe level that is logged' },
+  'log-format': { choices: ['json', 'pretty'] as const, default: process.stdout.isTTY === true ? 'pretty' : 'json', describe: 'One JSON object a line, or lines for people' },
+  'admin-port': { type: 'number', default: 15200, describe: 'Port of the admin interface on 127.0.0.1' },
+  'xds-address': { type: 'string', default: process.env['XDS_ADDRESS'] ?? '', describe: 'Control plane: host:port, namespace:service or file:///path [env XDS_ADDRESS]' },
+  'xds-plaintext': { type: 'boolean', default: false, describe: 'Talk to the control plane without TLS (as port 15010 always does)' },
+  'xds-root-cert': { type: 'string', default: '/var/run/secrets/istio/root-cert.pem', describe: 'Root certificate of the control plane' },
+  'xds-token': { type: 'string', default: '/var/run/secrets/tokens/istio-token', describe: 'File with the bearer token for the control plane' },
+  'max-listeners': size('Exact service addresses (map km_listener)', 65536),
+  'max-prefixes': size('Wildcard and range listeners (map km_prefix)', 16384),
+  'max-clusters': size('Clusters (map km_cluster)', 65536),
+  'max-endpoints': size('Endpoints of all clusters and families (map km_slot)', 1048576),
+  'max-splits': size('Arms of all weighted clusters (map km_split)', 65536),
+  cleanup: { type: 'boolean', default: false, describe: 'Remove pinned links and maps, then end' },
+} satisfies Record<string, YargsOptions>;
+
+const MAX_ENTRIES = 1 << 24;
+
+function positive(name: string, value: number, most: number): number {
+  if (!Number.isInteger(value) || value < 1 || value > most) {
+    throw new UsageError(`--${name} takes a whole number from 1 to ${most}`);
+  }
+  return value;
+}
+
+/**
+ * @throws UsageError for an unknown option or a value that is out of range.
+ */
+export function parseOptions(argv: readonly string[]): DaemonOptions {
+  const given = yargs([...argv])
+    .scriptName('kmesh-daemon')
+    .parserConfiguration({ 'duplicate-arguments-array': false })
+    .options(table)
+    .strict()
+    .demandCommand(0, 0)
+    .fail((message, error) => {
+      throw new UsageError(message ?? error.message);
+    })
+    .parseSync();
+  if (!given.cleanup && given.objects === '') throw new UsageError('--objects names the folder of the compiled eBPF objects and is needed');
+  if (!given.cleanup && given['xds-address'] === '') throw new UsageError('no control plane: set XDS_ADDRESS (or --xds-address) to host:port, namespace:service or file:///path');
+  return {
+    mode: 'ads',
+    objects: given.objects,
+    cgroup: given.cgroup,
+    bpfFsPath: given['bpf-fs-path'],
+    logLevel: given['log-level'],
+    logFormat: given['log-format'] === 'pretty' ? 'pretty' : 'json',
+    adminPort: positive('admin-port', given['admin-port'], 65535),
+    xdsAddress: given['xds-address'],
+    xdsPlaintext: given['xds-plaintext'],
+    xdsRootCert: given['xds-root-cert'],
+    xdsToken: given['xds-token'],
+    sizes: {
+      listeners: positive('max-listeners', Number(given['max-listeners']), MAX_ENTRIES),
+      prefixes: positive('max-prefixes', Number(given['max-prefixes']), MAX_ENTRIES),
+      clusters: positive('max-clusters', Number(given['max-clusters']), MAX_ENTRIES),
+      endpoints: positive('max-endpoints', Number(given['max-endpoints']), MAX_ENTRIES),
+      splits: positive('max-splits', Number(given['max-splits']), MAX_ENTRIES),
+    },
+    cleanup: given.cleanup,
+  };
+}
