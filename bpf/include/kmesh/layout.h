@@ -10,6 +10,7 @@
 #ifndef KMESH_LAYOUT_H
 #define KMESH_LAYOUT_H
 
+#include <linux/bpf.h>
 #include <linux/types.h>
 
 /* Raised whenever a struct below changes in size or meaning. */
@@ -18,8 +19,18 @@
 #define KM_NAME_LEN 256
 
 /*
+ * A hash map frees the old element when a key gets a new value, and from 6.1 on
+ * that memory may be another key's a moment later, under the eyes of a program
+ * that still reads it. So the records of hash maps end in a lock: user space
+ * writes them in place with BPF_F_LOCK, programs copy them under the lock, and
+ * nobody sees half a record or somebody else's. (LPM tries cannot hold a lock
+ * and need none: they free their nodes after an RCU grace period.)
+ */
+
+/*
  * What became of a connection, and why. Numbers are never reused: operators
- * keep dashboards on them. Outcomes are the table in docs/outcomes.md.
+ * keep dashboards on them. The tens tell the outcome, see bpf/lib/reason.h;
+ * the table of outcomes is in docs/outcomes.md.
  */
 enum km_reason {
 	KM_REASON_UNSPEC = 0,
@@ -77,7 +88,7 @@ enum km_target_kind {
 	KM_TARGET_REFUSE = 4,  /* refused, counted as reason */
 };
 
-/* Value of km_listener and of km_prefix. */
+/* Value of km_prefix. */
 struct km_listener {
 	__u32 listener_id; /* key of km_listener_state */
 	__u32 target;
@@ -85,6 +96,12 @@ struct km_listener {
 	__u8 kind;   /* enum km_target_kind */
 	__u8 reason; /* enum km_reason, for PASS and REFUSE */
 	__u16 pad;
+};
+
+/* Value of km_listener. */
+struct km_listener_entry {
+	struct km_listener listener;
+	struct bpf_spin_lock lock;
 };
 
 /*
@@ -101,6 +118,7 @@ struct km_split {
 	__u32 cluster_id; /* KM_CLUSTER_UNKNOWN when CDS does not hold it */
 	__u32 alias_cluster_id;
 	__u32 threshold;
+	struct bpf_spin_lock lock;
 };
 
 #define KM_CLUSTER_UNKNOWN 0
@@ -120,14 +138,19 @@ enum km_lb_policy {
 /* km_cluster, by cluster id. */
 struct km_cluster {
 	__u32 slots[2]; /* by KM_FAMILY_*: entries in km_slot */
-	__u32 max_connections; /* 0xffffffff: no limit */
+	__u32 max_connections; /* KM_NO_LIMIT: any number */
 	__u8 kind;   /* enum km_cluster_kind */
 	__u8 lb;     /* enum km_lb_policy */
 	__u8 reason; /* PASS, REFUSE, or why there is no slot at all */
 	__u8 panic;  /* 1: unhealthy endpoints are in the slots on purpose */
+	struct bpf_spin_lock lock;
 };
 
+#define KM_NO_LIMIT 0xffffffff
+
 /* km_slot: the alias table of one cluster and one family. */
+#define KM_SLOT_FAMILY_SHIFT 31
+
 struct km_slot_key {
 	__u32 cluster_id;
 	__u32 index; /* bit 31: family */
@@ -144,6 +167,7 @@ struct km_slot {
 	struct km_endpoint primary;
 	struct km_endpoint alias;
 	__u32 threshold;
+	struct bpf_spin_lock lock;
 };
 
 /*
@@ -159,13 +183,13 @@ struct km_listener_state {
 
 struct km_cluster_state {
 	__u64 cursor; /* round robin position */
-	__u64 active; /* sockets between connect() and close */
+	__s64 active; /* sockets between connect() and close */
 	__u64 steered;
 	__u64 refused;
 };
 
 struct km_endpoint_state {
-	__u64 active;
+	__s64 active;
 	__u64 steered;
 	__u64 failed; /* closed without having been established */
 };
@@ -185,11 +209,22 @@ struct km_name {
 	char text[KM_NAME_LEN];
 };
 
+/*
+ * Whether a socket is in the active counts, and who takes it out. The connect
+ * hook counts it, so that max_connections holds; from the first SYN on sockops
+ * sees every end of the connection, and before that only the socket's release.
+ */
+enum km_sock_count {
+	KM_SOCK_NOT_COUNTED = 0,
+	KM_SOCK_RESERVED = 1, /* connect() has not sent a SYN yet */
+	KM_SOCK_COUNTED = 2,  /* sockops follows its state */
+};
+
 /* km_sock: socket storage of a steered connection. */
 struct km_sock {
 	__u8 orig_addr[16];
 	__u16 orig_port;
-	__u8 counted; /* 1: in the active counts */
+	__u8 count; /* enum km_sock_count */
 	__u8 established;
 	__u32 cluster_id;
 	__u32 endpoint_id;

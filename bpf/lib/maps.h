@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The maps. kmesh-daemon sets max_entries before it loads the object; the
+ * numbers here serve whoever loads it with another tool.
+ *
+ * Without preallocation a map costs what is in it, not what could be.
+ */
+#ifndef KMESH_LIB_MAPS_H
+#define KMESH_LIB_MAPS_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <bpf/bpf_helpers.h>
+
+#include "kmesh/layout.h"
+
+#ifndef KM_MAX_LISTENERS
+#define KM_MAX_LISTENERS 65536
+#endif
+#ifndef KM_MAX_CLUSTERS
+#define KM_MAX_CLUSTERS 65536
+#endif
+#ifndef KM_MAX_ENDPOINTS
+#define KM_MAX_ENDPOINTS 1048576
+#endif
+
+#define KM_HASH(name, key_type, value_type, entries)	\
+	struct {					\
+		__uint(type, BPF_MAP_TYPE_HASH);	\
+		__uint(map_flags, BPF_F_NO_PREALLOC);	\
+		__uint(max_entries, entries);		\
+		__type(key, key_type);			\
+		__type(value, value_type);		\
+	} name SEC(".maps")
+
+KM_HASH(km_listener, struct km_listener_key, struct km_listener_entry, KM_MAX_LISTENERS);
+KM_HASH(km_split, struct km_split_key, struct km_split, KM_MAX_LISTENERS);
+KM_HASH(km_cluster, __u32, struct km_cluster, KM_MAX_CLUSTERS);
+KM_HASH(km_slot, struct km_slot_key, struct km_slot, KM_MAX_ENDPOINTS);
+
+KM_HASH(km_listener_state, __u32, struct km_listener_state, KM_MAX_LISTENERS);
+KM_HASH(km_cluster_state, __u32, struct km_cluster_state, KM_MAX_CLUSTERS);
+KM_HASH(km_endpoint_state, __u32, struct km_endpoint_state, KM_MAX_ENDPOINTS);
+
+/* No program reads it: it is here so that one object defines all pinned maps. */
+KM_HASH(km_name, struct km_name_key, struct km_name, KM_MAX_LISTENERS);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, KM_MAX_LISTENERS);
+	__type(key, struct km_prefix_key);
+	__type(value, struct km_listener);
+} km_prefix SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, KM_REASON_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} km_reason SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct km_sock);
+} km_sock SEC(".maps");
+
+/* Copies a record that ends in a lock, without the lock. See layout.h. */
+#define km_copy_record(to, record)						\
+	do {									\
+		bpf_spin_lock(&(record)->lock);					\
+		__builtin_memcpy(to, record, offsetof(typeof(*(record)), lock));\
+		bpf_spin_unlock(&(record)->lock);				\
+	} while (0)
+
+#endif /* KMESH_LIB_MAPS_H */
