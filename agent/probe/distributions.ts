@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { OsRelease } from './osRelease.js';
+import { parseRelease } from './release.js';
+
+/** What this project may need from a distribution. */
+export type Need = 'kernelHeaders' | 'uapiHeaders' | 'clang' | 'make' | 'libbpf';
+
+/** Package names of one distribution. */
+export interface Packages {
+  /** Headers to build modules for kernel `release`: provides /lib/modules/R/build. */
+  readonly kernelHeaders: (release: string) => string;
+  /** Provides /usr/include/linux/bpf.h. */
+  readonly uapiHeaders: string;
+  readonly clang: string;
+  readonly make: string;
+  /** Provides bpf/bpf_helpers.h and libbpf.so. */
+  readonly libbpf: string;
+}
+
+export interface Distribution {
+  readonly family: string;
+  /** Values of ID in os-release that mean this row. */
+  readonly ids: readonly string[];
+  /** Words before the package names; undefined: nothing can be installed on the host. */
+  readonly install?: readonly string[];
+  readonly packages?: Packages;
+  /** What to do instead, where there are no packages. */
+  readonly withoutPackages?: string;
+}
+
+const DEBIAN_PACKAGES: Packages = {
+  kernelHeaders: (release) => `linux-headers-${release}`,
+  uapiHeaders: 'linux-libc-dev',
+  clang: 'clang',
+  make: 'make',
+  libbpf: 'libbpf-dev',
+};
+
+const RPM_PACKAGES: Packages = {
+  kernelHeaders: (release) => `kernel-devel-${release}`,
+  uapiHeaders: 'kernel-headers',
+  clang: 'clang',
+  make: 'make',
+  libbpf: 'libbpf-devel',
+};
+
+/** Names differ with the kernel stream (kernel-devel, kernel6.12-devel); all provide this. */
+const AMAZON_PACKAGES: Packages = { ...RPM_PACKAGES, kernelHeaders: (release) => `"kernel-devel-uname-r == ${release}"` };
+
+const SUSE_PACKAGES: Packages = {
+  ...RPM_PACKAGES,
+  // One package for each flavour. Its version has a rebuild number that uname -r does not show, so it is left out.
+  kernelHeaders: (release) => `kernel-${parseRelease(release)?.flavour || 'default'}-devel`,
+  uapiHeaders: 'linux-glibc-devel',
+};
+
+/** Oracle Linux runs RHEL's kernel or its own (UEK), each with its own package. */
+const ORACLE_PACKAGES: Packages = {
+  ...RPM_PACKAGES,
+  kernelHeaders: (release) => `kernel-${release.includes('uek') ? 'uek-' : ''}devel-${release}`,
+};
+
+const APT = ['apt-get', 'install'];
+const DNF = ['dnf', 'install'];
+
+/** In order of preference: the first row that holds the ID, or else a word of ID_LIKE, is taken. */
+export const DISTRIBUTIONS: readonly Distribution[] = [
+  { family: 'debian', ids: ['debian'], install: APT, packages: DEBIAN_PACKAGES },
+  { family: 'ubuntu', ids: ['ubuntu'], install: APT, packages: DEBIAN_PACKAGES },
+  { family: 'openeuler', ids: ['openeuler'], install: DNF, packages: RPM_PACKAGES },
+  { family: 'amazon', ids: ['amzn'], install: ['yum', 'install'], packages: AMAZON_PACKAGES },
+  { family: 'rhel', ids: ['rhel', 'centos', 'rocky', 'almalinux'], install: DNF, packages: RPM_PACKAGES },
+  { family: 'oracle', ids: ['ol'], install: DNF, packages: ORACLE_PACKAGES },
+  { family: 'fedora', ids: ['fedora'], install: DNF, packages: RPM_PACKAGES },
+  {
+    family: 'suse',
+    ids: ['sles', 'sled', 'sle-micro', 'opensuse', 'opensuse-leap', 'opensuse-tumbleweed', 'suse'],
+    install: ['zypper', 'install'],
+    packages: SUSE_PACKAGES,
+  },
+  {
+    family: 'flatcar',
+    ids: ['flatcar'],
+    withoutPackages: 'Flatcar has no package manager: take it from the developer container of the same Flatcar release',
+  },
+  {
+    family: 'cos',
+    ids: ['cos'],
+    withoutPackages: 'Container-Optimized OS has no package manager: take it from the cos-tools files of the same COS build',
+  },
+];
+
+export const UNKNOWN_DISTRIBUTION: Distribution = { family: 'unknown', ids: [] };
+
+export function distributionOf(osRelease: OsRelease | undefined): Distribution {
+  const ids = osRelease === undefined ? [] : [osRelease.id, ...osRelease.idLike];
+  for (const id of ids) {
+    const row = DISTRIBUTIONS.find((distribution) => distribution.ids.includes(id));
+    if (row !== undefined) return row;
+  }
+  return UNKNOWN_DISTRIBUTION;
+}
+
+const DESCRIPTIONS: Record<Need, string> = {
+  kernelHeaders: 'the kernel headers of exactly the running release (what provides the folder "build" in /lib/modules/RELEASE)',
+  uapiHeaders: "the kernel's uapi headers (what provides /usr/include/linux/bpf.h)",
+  clang: 'clang with the bpf target',
+  make: 'GNU make',
+  libbpf: 'libbpf with its headers (what provides bpf/bpf_helpers.h)',
+};
+
+/**
+ * How to get `need` on this distribution: a command where the package is known, else what to look for.
+ * @param release `uname -r`; one that is no kernel release never ends up in a command
+ */
+export function installRemedy(distribution: Distribution, need: Need, release: string): string {
+  const safeRelease = parseRelease(release)?.release;
+  const description = DESCRIPTIONS[need];
+  const { packages, install, withoutPackages } = distribution;
+  if (withoutPackages !== undefined) return `${description}: ${withoutPackages}`;
+  if (packages === undefined || install === undefined || (need === 'kernelHeaders' && safeRelease === undefined)) {
+    return `install ${description} with the package manager of this distribution`;
+  }
+  const name = need === 'kernelHeaders' ? packages.kernelHeaders(safeRelease ?? '') : packages[need];
+  return [...install, name].join(' ');
+}
