@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Cluster, Frontend } from '../model/types.js';
+import type { NextIds } from './ids.js';
+import type { ClusterRecord, FrontendRecord, FrontendRecordKey, Operation, SlotRecord, SplitRecord } from './operations.js';
+
+/** A table of slots as the kernel holds it; undefined where a slot is missing (only after an unclean stop). */
+export type Table<T> = readonly (T | undefined)[];
+
+/** A listener that frontends name. */
+export interface ListenerImage {
+  readonly id: number;
+  /** How many frontends of the image name it: its counters go with the last one. */
+  readonly frontends: number;
+}
+
+export interface ClusterImage {
+  readonly id: number;
+  readonly record: ClusterRecord;
+  readonly slots4: Table<SlotRecord>;
+  readonly slots6: Table<SlotRecord>;
+  /** What it was written from; undefined when it was adopted. */
+  readonly source: Cluster | undefined;
+}
+
+export interface FrontendImage {
+  readonly key: FrontendRecordKey;
+  readonly record: FrontendRecord;
+  /** Stored name of its listener. */
+  readonly listener: string;
+  /** Slots of the split that `record.target` names; empty for other kinds. */
+  readonly split: Table<SplitRecord>;
+  /** What it was written from; undefined when it was adopted. */
+  readonly source: Frontend | undefined;
+}
+
+/**
+ * The picture of the kernel's maps between two plans. Immutable: a plan gives a new image that shares what did
+ * not change, and the old one stays true until the operations were carried out.
+ */
+export interface Image {
+  /** By `frontendKey`. */
+  readonly frontends: ReadonlyMap<string, FrontendImage>;
+  /** By stored name, see `storedName`. */
+  readonly listeners: ReadonlyMap<string, ListenerImage>;
+  /** By stored name. */
+  readonly clusters: ReadonlyMap<string, ClusterImage>;
+  readonly nextIds: NextIds;
+  /** Counters that an unclean stop left out: written by the next plan. */
+  readonly missing: readonly Operation[];
+  /** Entries that nothing leads to: removed by the next plan. */
+  readonly orphans: readonly Operation[];
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { MeshModel } from '../model/types.js';
+import { planCluster, planClusterRemoval } from './clusters.js';
+import { clustersOf, planFrontend, planFrontendRemoval, planWithoutClusters } from './frontends.js';
+import { IdAllocator } from './ids.js';
+import type { ClusterImage, FrontendImage, Image, ListenerImage } from './image.js';
+import { ListenerTable } from './listeners.js';
+import { storedName } from './names.js';
+import type { Operation } from './operations.js';
+import { Schedule } from './schedule.js';
+
+export { createImage } from './adopt.js';
+export type { Image } from './image.js';
+
+/** Whether what the model does not mention is removed; false keeps adopted entries until the control plane has answered. */
+export interface Sweep {
+  readonly frontends: boolean;
+  readonly clusters: boolean;
+}
+
+export interface Plan {
+  /** To be carried out in order. */
+  readonly operations: Operation[];
+  /** What the maps hold afterwards. */
+  readonly image: Image;
+}
+
+interface Work {
+  readonly schedule: Schedule;
+  readonly ids: IdAllocator;
+  readonly image: Image;
+  readonly model: MeshModel;
+  readonly sweep: Sweep;
+}
+
+/**
+ * The operations that turn what the maps hold into what the model says. After each single one, an address that is
+ * in both the old and the new model leads to an endpoint or a decision of one of them.
+ *
+ * Objects of the model that are the same as last time are passed over, so that a change costs what changed.
+ *
+ * @throws RangeError when the ids of a kind are used up.
+ */
+export function plan(image: Image, model: MeshModel, options: { readonly sweep: Sweep }): Plan {
+  const work: Work = { schedule: new Schedule(), ids: new IdAllocator(image.nextIds), image, model, sweep: options.sweep };
+  const { clusters, renumbered, gone } = planClusters(work);
+  const { frontends, listeners } = planFrontends(work, clusters, renumbered, gone);
+  const operations = work.schedule.operations(image.missing, image.orphans);
+  return { operations, image: { frontends, listeners, clusters, nextIds: work.ids.next, missing: [], orphans: [] } };
+}
+
+interface PlannedClusters {
+  readonly clusters: ReadonlyMap<string, ClusterImage>;
+  /** Stored names of clusters that came or went: who leads to them has another id to write. */
+  readonly renumbered: ReadonlySet<string>;
+  /** Ids of clusters that went. */
+  readonly gone: ReadonlySet<number>;
+}
+
+function planClusters({ schedule, ids, image, model, sweep }: Work): PlannedClusters {
+  const changed = new Map<string, ClusterImage>();
+  const renumbered = new Set<string>();
+  const gone = new Set<number>();
+  let kept = 0;
+  for (const [modelName, cluster] of model.clusters) {
+    const name = storedName(modelName);
+    const before = image.clusters.get(name);
+    if (before) kept += 1;
+    else renumbered.add(name);
+    if (before?.source !== cluster) changed.set(name, planCluster(schedule, ids, before, cluster, name));
+  }
+  const removed = sweep.clusters && kept < image.clusters.size ? absent(image.clusters, model.clusters) : [];
+  for (const [name, before] of removed) {
+    planClusterRemoval(schedule, before);
+    renumbered.add(name);
+    gone.add(before.id);
+  }
+  return { clusters: patched(image.clusters, changed, removed), renumbered, gone };
+}
+
+function absent(images: ReadonlyMap<string, ClusterImage>, wanted: ReadonlyMap<string, unknown>): [string, ClusterImage][] {
+  const names = new Set([...wanted.keys()].map(storedName));
+  return [...images].filter(([name]) => !names.has(name));
+}
+
+/** The same map where nothing changed; else a copy. */
+function patched<V>(map: ReadonlyMap<string, V>, changed: ReadonlyMap<string, V>, removed: readonly (readonly [string, V])[]): ReadonlyMap<string, V> {
+  if (changed.size === 0 && removed.length === 0) return map;
+  const copy = new Map(map);
+  for (const [key, value] of changed) copy.set(key, value);
+  for (const [key] of removed) copy.delete(key);
+  return copy;
+}
+
+interface PlannedFrontends {
+  readonly frontends: ReadonlyMap<string, FrontendImage>;
+  readonly listeners: ReadonlyMap<string, ListenerImage>;
+}
+
+function planFrontends(
+  { schedule, ids, image, model, sweep }: Work,
+  clusters: ReadonlyMap<string, ClusterImage>,
+  renumbered: ReadonlySet<string>,
+  gone: ReadonlySet<number>,
+): PlannedFrontends {
+  const listeners = new ListenerTable(schedule, ids, image.listeners);
+  const clusterIds = (name: string): number => clusters.get(storedName(name))?.id ?? 0;
+  const changed = new Map<string, FrontendImage>();
+  let kept = 0;
+  for (const [key, frontend] of model.frontends) {
+    const before = image.frontends.get(key);
+    if (before) kept += 1;
+    const same = before?.source === frontend && (renumbered.size === 0 || !clustersOf(frontend.target).some((name) => renumbered.has(storedName(name))));
+    if (same) continue;
+    const listener = listeners.move(before?.listener, storedName(frontend.listener));
+    changed.set(key, planFrontend(schedule, ids, before, frontend, listener, clusterIds));
+  }
+  const removed: [string, FrontendImage][] = [];
+  for (const [key, before] of kept < image.frontends.size ? image.frontends : []) {
+    if (model.frontends.has(key)) continue;
+    if (sweep.frontends) {
+      planFrontendRemoval(schedule, before);
+      listeners.leave(before.listener);
+      removed.push([key, before]);
+    } else {
+      const after = planWithoutClusters(schedule, before, gone);
+      if (after !== before) changed.set(key, after);
+    }
+  }
+  return { frontends: patched(image.frontends, changed, removed), listeners: listeners.finish() };
+}

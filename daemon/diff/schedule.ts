@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { ClusterRecord, FrontendRecord, FrontendRecordKey, NameKey, Operation, SlotKey, SlotRecord, SplitKey, SplitRecord } from './operations.js';
+
+type StateMap = 'km_listener_state' | 'km_cluster_state' | 'km_endpoint_state';
+
+/**
+ * Collects the operations of one plan and puts them in the order in which a lookup never meets a hole:
+ * what is pointed at is written before what points at it, and removed after it, with a grace period in between
+ * for the lookups that still hold the old pointer.
+ */
+export class Schedule {
+  readonly #names: Operation[] = [];
+  readonly #states: Operation[] = [];
+  readonly #slots: Operation[] = [];
+  readonly #clusters: Operation[] = [];
+  readonly #splits: Operation[] = [];
+  readonly #frontends: Operation[] = [];
+  readonly #withdrawn: Operation[] = [];
+  readonly #emptied: Operation[] = [];
+  readonly #oldSplits: Operation[] = [];
+  readonly #oldClusters: Operation[] = [];
+  readonly #oldSlots: Operation[] = [];
+  readonly #oldStates: Operation[] = [];
+  readonly #oldNames: Operation[] = [];
+
+  name(key: NameKey, value: string): void {
+    this.#names.push({ op: 'put', map: 'km_name', key, value });
+  }
+
+  state(map: StateMap, id: number): void {
+    this.#states.push({ op: 'put', map, key: id, value: null });
+  }
+
+  slot(key: SlotKey, value: SlotRecord): void {
+    this.#slots.push({ op: 'put', map: 'km_slot', key, value });
+  }
+
+  cluster(id: number, value: ClusterRecord): void {
+    this.#clusters.push({ op: 'put', map: 'km_cluster', key: id, value });
+  }
+
+  /**
+   * A cluster that serves less than before. Written when the frontends have turned away from it, so that none
+   * that moves to another cluster in the same plan is refused in between.
+   */
+  emptiedCluster(id: number, value: ClusterRecord): void {
+    this.#emptied.push({ op: 'put', map: 'km_cluster', key: id, value });
+  }
+
+  split(key: SplitKey, value: SplitRecord): void {
+    this.#splits.push({ op: 'put', map: 'km_split', key, value });
+  }
+
+  frontend(key: FrontendRecordKey, value: FrontendRecord): void {
+    this.#frontends.push({ op: 'put', map: frontendMap(key), key, value });
+  }
+
+  removeFrontend(key: FrontendRecordKey): void {
+    this.#withdrawn.push({ op: 'delete', map: frontendMap(key), key });
+  }
+
+  removeSplit(key: SplitKey): void {
+    this.#oldSplits.push({ op: 'delete', map: 'km_split', key });
+  }
+
+  removeCluster(id: number): void {
+    this.#oldClusters.push({ op: 'delete', map: 'km_cluster', key: id });
+  }
+
+  removeSlot(key: SlotKey): void {
+    this.#oldSlots.push({ op: 'delete', map: 'km_slot', key });
+  }
+
+  removeState(map: StateMap, id: number): void {
+    this.#oldStates.push({ op: 'delete', map, key: id });
+  }
+
+  removeName(key: NameKey): void {
+    this.#oldNames.push({ op: 'delete', map: 'km_name', key });
+  }
+
+  /** @param missing counters to write and @param orphans entries to remove that an unclean stop left. */
+  operations(missing: readonly Operation[], orphans: readonly Operation[]): Operation[] {
+    const written = [this.#names, missing, this.#states, this.#slots, this.#clusters, this.#splits, this.#frontends, this.#withdrawn, this.#emptied].flat();
+    const removed = [this.#oldSplits, this.#oldClusters, this.#oldSlots, this.#oldStates, this.#oldNames, orphans].flat();
+    return removed.length === 0 ? written : [...written, { op: 'barrier' }, ...removed];
+  }
+}
+
+const FULL_LENGTH = { 4: 32, 6: 128 } as const;
+
+function frontendMap(key: FrontendRecordKey): 'km_listener' | 'km_prefix' {
+  return key.prefixLength === FULL_LENGTH[key.family] ? 'km_listener' : 'km_prefix';
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+import type {
+  ClusterRecord,
+  FrontendRecord,
+  FrontendRecordKey,
+  MapContents,
+  MapName,
+  NameKey,
+  Operation,
+  SlotKey,
+  SlotRecord,
+  SplitKey,
+  SplitRecord,
+} from '../../../daemon/diff/operations.js';
+
+const COIN_VALUES = 2 ** 32;
+const ALWAYS = 0xffffffff;
+
+/** What a connect() comes to, with its probability: `10.0.0.1:80`, `pass 11`, `refuse 20`, `error slot`. */
+export type Outcomes = ReadonlyMap<string, number>;
+
+/**
+ * The kernel's maps as plain maps: takes operations, and answers lookups as the eBPF programs do (frontend, split,
+ * cluster, slots), not with one draw but with all of them.
+ */
+export class Kernel {
+  readonly maps: Record<MapName, Map<string, { key: unknown; value: unknown }>> = {
+    km_listener: new Map(),
+    km_prefix: new Map(),
+    km_split: new Map(),
+    km_cluster: new Map(),
+    km_slot: new Map(),
+    km_listener_state: new Map(),
+    km_cluster_state: new Map(),
+    km_endpoint_state: new Map(),
+    km_name: new Map(),
+  };
+
+  apply(operation: Operation): void {
+    if (operation.op === 'barrier') return;
+    const key = JSON.stringify(operation.key);
+    if (operation.op === 'put') this.maps[operation.map].set(key, { key: operation.key, value: operation.value });
+    else this.maps[operation.map].delete(key);
+  }
+
+  /** Entries of all maps. */
+  get size(): number {
+    return Object.values(this.maps).reduce((sum, map) => sum + map.size, 0);
+  }
+
+  /** What maps/ reads back after a restart. */
+  contents(): MapContents {
+    const list = <K, V>(map: MapName) => [...this.maps[map].values()] as { key: K; value: V }[];
+    const ids = (map: MapName) => list<number, null>(map).map(({ key }) => key);
+    return {
+      frontends: [...list<FrontendRecordKey, FrontendRecord>('km_listener'), ...list<FrontendRecordKey, FrontendRecord>('km_prefix')],
+      splits: list<SplitKey, SplitRecord>('km_split'),
+      clusters: list<number, ClusterRecord>('km_cluster').map(({ key, value }) => ({ id: key, value })),
+      slots: list<SlotKey, SlotRecord>('km_slot'),
+      names: list<NameKey, string>('km_name').map(({ key, value }) => ({ key, name: value })),
+      states: { listeners: ids('km_listener_state'), clusters: ids('km_cluster_state'), endpoints: ids('km_endpoint_state') },
+    };
+  }
+
+  /** Where sockets of `socket` family that connect to the frontend's address end. */
+  resolve(key: FrontendRecordKey, socket: 4 | 6): Outcomes {
+    const outcomes = new Map<string, number>();
+    const full = key.prefixLength === (key.family === 4 ? 32 : 128);
+    const frontend = this.#get<FrontendRecord>(full ? 'km_listener' : 'km_prefix', key);
+    if (!frontend) return new Map([['no listener', 1]]);
+    if (!this.maps.km_listener_state.has(JSON.stringify(frontend.listenerId))) return new Map([['error listener state', 1]]);
+    if (frontend.kind === 'pass' || frontend.kind === 'refuse') return new Map([[`${frontend.kind} ${frontend.reason}`, 1]]);
+    if (frontend.kind === 'cluster') this.#cluster(outcomes, frontend.target, socket, 1);
+    else this.#split(outcomes, frontend, socket);
+    return outcomes;
+  }
+
+  #get<V>(map: MapName, key: unknown): V | undefined {
+    return this.maps[map].get(JSON.stringify(key))?.value as V | undefined;
+  }
+
+  #split(outcomes: Map<string, number>, { target, n }: FrontendRecord, socket: 4 | 6): void {
+    for (let index = 0; index < n; index += 1) {
+      const slot = this.#get<SplitRecord>('km_split', { splitId: target, index });
+      if (!slot) {
+        add(outcomes, 'error split', 1 / n);
+        continue;
+      }
+      const primary = chance(slot.threshold);
+      if (primary > 0) this.#cluster(outcomes, slot.clusterId, socket, primary / n);
+      if (primary < 1) this.#cluster(outcomes, slot.aliasClusterId, socket, (1 - primary) / n);
+    }
+  }
+
+  #cluster(outcomes: Map<string, number>, id: number, socket: 4 | 6, p: number): void {
+    if (id === 0) return add(outcomes, 'refuse 22', p);
+    const cluster = this.#get<ClusterRecord>('km_cluster', id);
+    if (!cluster || !this.maps.km_cluster_state.has(JSON.stringify(id))) return add(outcomes, 'error cluster', p);
+    if (cluster.kind !== 'endpoints') return add(outcomes, `${cluster.kind} ${cluster.reason}`, p);
+    if (cluster.slots4 + cluster.slots6 === 0) return add(outcomes, `refuse ${cluster.reason}`, p);
+    const family = socket === 6 && cluster.slots6 > 0 ? 6 : 4;
+    const n = family === 6 ? cluster.slots6 : cluster.slots4;
+    if (n === 0) return add(outcomes, 'refuse 26', p);
+    for (let index = 0; index < n; index += 1) {
+      const slot = this.#get<SlotRecord>('km_slot', { clusterId: id, family, index });
+      if (!slot) {
+        add(outcomes, 'error slot', p / n);
+        continue;
+      }
+      const primary = chance(slot.threshold);
+      if (primary > 0) this.#endpoint(outcomes, slot.primary, (p * primary) / n);
+      if (primary < 1) this.#endpoint(outcomes, slot.alias, (p * (1 - primary)) / n);
+    }
+  }
+
+  #endpoint(outcomes: Map<string, number>, endpoint: SlotRecord['primary'], p: number): void {
+    const counted = this.maps.km_endpoint_state.has(JSON.stringify(endpoint.endpointId));
+    add(outcomes, counted ? `${endpoint.address}:${endpoint.port}` : 'error endpoint state', p);
+  }
+}
+
+const chance = (threshold: number): number => (threshold === ALWAYS ? 1 : threshold / COIN_VALUES);
+
+function add(outcomes: Map<string, number>, outcome: string, p: number): void {
+  outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + p);
+}
