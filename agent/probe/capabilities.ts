@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+import { installRemedy } from './distributions.js';
+import type { Fact } from './fact.js';
+import type { KernelFacts } from './facts.js';
+import { type HelperFacts, helperFact } from './helperFacts.js';
+import type { MacroName, Macros } from './macros.js';
+
+export type CapabilityName =
+  | 'l4-ipv4'
+  | 'l4-ipv6'
+  | 'l7-http'
+  | 'pod-management'
+  | 'loopback-disambiguation'
+  | 'nat-acceleration'
+  | 'uid-gid-filter';
+
+/** One thing that the node can do for the mesh, or not. Read by people and, as JSON, by tools. */
+export interface Capability {
+  readonly name: CapabilityName;
+  /** For people. */
+  readonly title: string;
+  readonly state: 'on' | 'off';
+  /** On: what shows it; off: everything in the way. */
+  readonly reason: string;
+  /** What would turn it on; missing where nothing on this node would. */
+  readonly remedy?: string;
+}
+
+/** What phases found out that is no property of the kernel. `unknown`: not tried by this command. */
+export interface Situation {
+  /** The L4 programs are compiled, and attached once the daemon is up. */
+  readonly l4Programs: Fact;
+  /** This build carries the sources of kmesh.ko. */
+  readonly moduleSources: boolean;
+  /** A header tree to build modules for this kernel is there. */
+  readonly kernelHeaders: Fact;
+}
+
+/**
+ * Helpers without which the L4 programs do not load (bpf/; a test compares). `set_retval` is not among them:
+ * without it a refusal is EPERM.
+ */
+export const L4_HELPERS = [
+  'get_current_uid_gid',
+  'get_prandom_u32',
+  'map_lookup_elem',
+  'sk_storage_delete',
+  'sk_storage_get',
+  'sock_ops_cb_flags_set',
+  'spin_lock',
+  'spin_unlock',
+] as const;
+
+export function decideCapabilities(facts: KernelFacts, helpers: HelperFacts, macros: Macros, situation: Situation): Capability[] {
+  const l4 = l4Obstacles(facts, helpers, situation);
+  const l4Evidence = `${helpersEvidence(helpers)}; ${situation.l4Programs.evidence}`;
+  return [
+    decide('l4-ipv4', 'L4 steering, IPv4', l4, l4Evidence),
+    decide('l4-ipv6', 'L4 steering, IPv6', [...l4, ...ipv6Obstacles(facts)], l4Evidence),
+    off('l7-http', 'L7 HTTP routing', l7Obstacles(facts, situation)),
+    notBuilt('pod-management', 'Per-pod management', macros, 'MDA_LOOPBACK_ADDR'),
+    notBuilt('loopback-disambiguation', 'Loopback disambiguation', macros, 'MDA_LOOPBACK_ADDR'),
+    notBuilt('nat-acceleration', 'NAT acceleration', macros, 'MDA_NAT_ACCEL'),
+    notBuilt('uid-gid-filter', 'uid/gid filter', macros, 'MDA_GID_UID_FILTER'),
+  ];
+}
+
+/** One thing that keeps a capability off. */
+interface Obstacle {
+  readonly reason: string;
+  readonly remedy?: string;
+}
+
+function decide(name: CapabilityName, title: string, obstacles: readonly Obstacle[], evidence: string): Capability {
+  return obstacles.length === 0 ? { name, title, state: 'on', reason: evidence } : off(name, title, obstacles);
+}
+
+function off(name: CapabilityName, title: string, obstacles: readonly Obstacle[]): Capability {
+  const remedies = obstacles.flatMap((obstacle) => obstacle.remedy ?? []);
+  const reason = obstacles.map((obstacle) => obstacle.reason).join('; ');
+  return { name, title, state: 'off', reason, ...(remedies.length === 0 ? {} : { remedy: remedies.join('; ') }) };
+}
+
+function l4Obstacles(facts: KernelFacts, helpers: HelperFacts, situation: Situation): Obstacle[] {
+  const obstacles: Obstacle[] = [];
+  if (facts.bpfSyscall.answer === 'no') {
+    obstacles.push({ reason: `the kernel has no BPF: ${facts.bpfSyscall.evidence}`, remedy: 'boot a kernel with CONFIG_BPF_SYSCALL=y' });
+  }
+  if (facts.cgroupBpf.answer === 'no') {
+    obstacles.push({
+      reason: `BPF programs cannot be attached to cgroups: ${facts.cgroupBpf.evidence}`,
+      remedy: 'boot a kernel with CONFIG_CGROUP_BPF=y',
+    });
+  }
+  const missing = L4_HELPERS.filter((helper) => helperFact(helpers, helper).answer === 'no');
+  if (missing.length > 0) {
+    obstacles.push({ reason: `the kernel lacks BPF helpers: ${missing.join(', ')}`, remedy: 'boot a kernel with them (all are in Linux 5.10)' });
+  }
+  if (situation.l4Programs.answer === 'no') obstacles.push({ reason: situation.l4Programs.evidence });
+  return obstacles;
+}
+
+function helpersEvidence(helpers: HelperFacts): string {
+  return helpers.source === 'none' ? 'which helpers the kernel has is not known' : 'the kernel has every helper that is needed';
+}
+
+function ipv6Obstacles(facts: KernelFacts): Obstacle[] {
+  if (facts.ipv6.answer !== 'no') return [];
+  return [{ reason: `the kernel has no IPv6: ${facts.ipv6.evidence}`, remedy: 'boot without ipv6.disable=1, with CONFIG_IPV6' }];
+}
+
+/** Everything in the way at once, so that nobody installs headers to learn of the next obstacle. */
+function l7Obstacles(facts: KernelFacts, situation: Situation): Obstacle[] {
+  const missing = situation.moduleSources ? 'no program uses kmesh.ko' : 'it has no sources of kmesh.ko';
+  const obstacles: Obstacle[] = [{ reason: `not in this build: ${missing}`, remedy: 'take a build with L7' }];
+  if (facts.moduleSupport.answer === 'no') {
+    obstacles.push({
+      reason: `the kernel cannot load modules: ${facts.moduleSupport.evidence}`,
+      remedy: 'boot a kernel with CONFIG_MODULES=y',
+    });
+  } else if (situation.kernelHeaders.answer === 'no') {
+    // Without module support headers would not help; with it they are the next thing that is needed.
+    obstacles.push({
+      reason: `no kernel headers: ${situation.kernelHeaders.evidence}`,
+      remedy: installRemedy(facts.distribution, 'kernelHeaders', facts.release),
+    });
+  }
+  return obstacles;
+}
+
+/** A capability without code in this build stays off whatever the kernel has; the kernel's part is told all the same. */
+function notBuilt(name: CapabilityName, title: string, macros: Macros, macro: MacroName): Capability {
+  const { value, evidence } = macros[macro];
+  const kernel = value === 1 ? `the kernel would allow it (${evidence})` : `nor would the kernel allow it (${evidence})`;
+  return { name, title, state: 'off', reason: `not in this build; ${kernel}` };
+}
