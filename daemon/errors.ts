@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** What is wrong in general and what the user can do; the error's own text says what it was this time. */
+export interface ErrorEntry {
+  readonly cause: string;
+  readonly remedy: string;
+}
+
+/** Every trouble of the daemon that a user can meet, by code. docs/errors.md repeats this table. */
+export const DAEMON_ERRORS = {
+  KM_XDS_ADDRESS: {
+    cause: 'The address of the control plane cannot be understood.',
+    remedy: 'Set XDS_ADDRESS to host:port, [IPv6 address]:port, namespace:service (as istio-system:istiod) or file:///path.',
+  },
+  KM_XDS_NODE: {
+    cause: 'The node id for the control plane cannot be made from the environment.',
+    remedy: 'Set POD_NAME, POD_NAMESPACE and INSTANCE_IP from the downward API, as kmesh.yaml does, or leave them out when run by hand.',
+  },
+  KM_XDS_UNREACHABLE: {
+    cause: 'No connection to the control plane: its name does not resolve, nothing listens there, or the way is blocked.',
+    remedy: 'Check that the control plane runs and that XDS_ADDRESS names it; what was configured before stays in force, and the daemon goes on trying.',
+  },
+  KM_XDS_TLS: {
+    cause: 'The TLS handshake with the control plane failed: its certificate is not signed by the root certificate, or is for another name.',
+    remedy: 'Mount the control plane\'s current root (config map istio-ca-root-cert) at --xds-root-cert and use the name its certificate is for (istiod.istio-system.svc); for a control plane without TLS use port 15010 or --xds-plaintext.',
+  },
+  KM_XDS_ROOT_CERT: {
+    cause: 'The root certificate of the control plane cannot be read.',
+    remedy: 'Mount the config map istio-ca-root-cert, or name the file with --xds-root-cert.',
+  },
+  KM_XDS_TOKEN: {
+    cause: 'The bearer token for the control plane cannot be read.',
+    remedy: 'Mount a projected service account token with audience istio-ca, or name the file with --xds-token.',
+  },
+  KM_XDS_TOKEN_REFUSED: {
+    cause: 'The control plane refused the bearer token (UNAUTHENTICATED): it has expired, or its audience or its issuer is wrong.',
+    remedy: 'Project a service account token with audience istio-ca from the cluster that the control plane belongs to.',
+  },
+  KM_XDS_IDENTITY_REFUSED: {
+    cause: 'The control plane refused the identity of this node (PERMISSION_DENIED): the token is of another namespace than the one in the node id.',
+    remedy: 'Set POD_NAME and POD_NAMESPACE to those of the pod that the token belongs to (the downward API does).',
+  },
+  KM_XDS_STREAM: {
+    cause: 'The control plane ended the stream of resources.',
+    remedy: 'Nothing, when it comes back by itself: control planes end streams to balance load. Else see the log of the control plane.',
+  },
+  KM_XDS_PROTOCOL: {
+    cause: 'What the control plane sends is not aggregated discovery (ADS) of Envoy\'s v3 API.',
+    remedy: 'Check that XDS_ADDRESS is the discovery port of the control plane (istiod: 15010 plaintext, 15012 TLS).',
+  },
+  KM_XDS_REJECTED: {
+    cause: 'The control plane sent resources that cannot be used. All others are in force; of these the last good version is, where there was one.',
+    remedy: 'Correct the resources that the reason names.',
+  },
+  KM_XDS_FILE: {
+    cause: 'A file of xDS resources cannot be used; what was read from it last stays in force.',
+    remedy: 'Correct the file that the reason names; it is read again when it changes.',
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type DaemonErrorCode = keyof typeof DAEMON_ERRORS;
+
+/** An error with a code of the table; `message` is what happened this time. */
+export class DaemonError extends Error {
+  readonly code: DaemonErrorCode;
+
+  constructor(code: DaemonErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'DaemonError';
+    this.code = code;
+  }
+
+  get remedy(): string {
+    return DAEMON_ERRORS[this.code].remedy;
+  }
+}
+
+/** The text of whatever was thrown. */
+export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));

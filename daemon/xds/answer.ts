@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+import { hash } from 'node:crypto';
+import { messageOf } from '../errors.js';
+import { Resource } from '../proto/envoy/service/discovery/v3/discovery.js';
+import type { Any } from '../proto/google/protobuf/any.js';
+import { KINDS, kindOfType, type ResourceKind, type ResourceOf } from './kinds.js';
+import { assignmentName, dnsNames, routeNames } from './references.js';
+
+/** For each kind: the reason why a resource cannot be used, undefined when it can. */
+export type Validators = { readonly [K in ResourceKind]: (resource: ResourceOf<K>) => string | undefined };
+
+/** A resource that is held. */
+export interface Entry<K extends ResourceKind = ResourceKind> {
+  readonly name: string;
+  /** Of the bytes it came as: equal digests are the same resource, so that the object can be kept. */
+  readonly digest: string;
+  readonly value: ResourceOf<K>;
+  /** Resources of the next kind that this one asks for: load assignments of a cluster, route tables of a listener. */
+  readonly wants: readonly string[];
+  /** Host names to resolve. */
+  readonly hosts: readonly string[];
+}
+
+/** `name` is undefined when the resource is too broken to have one. */
+export interface Rejection {
+  readonly name: string | undefined;
+  readonly reason: string;
+}
+
+export interface ParsedAnswer<K extends ResourceKind> {
+  readonly entries: ReadonlyMap<string, Entry<K>>;
+  readonly rejected: readonly Rejection[];
+}
+
+/** An opened resource, or why it cannot be opened. */
+type Opened<K extends ResourceKind> = Entry<K> | Rejection;
+
+/**
+ * Opens the resources of one answer. Each stands for itself: what cannot be used is rejected with its reason
+ * and the others are returned.
+ *
+ * @param known finds a held entry by the digest of its bytes; it is returned as it is.
+ */
+export function parseAnswer<K extends ResourceKind>(
+  kind: K,
+  resources: readonly Any[],
+  validate: Validators[K],
+  known: (digest: string) => Entry<K> | undefined,
+): ParsedAnswer<K> {
+  const entries = new Map<string, Entry<K>>();
+  const rejected: Rejection[] = [];
+  const duplicates = new Set<string>();
+  resources.forEach((resource, index) => {
+    const opened = open(kind, resource, index, validate, known);
+    if ('reason' in opened) rejected.push(opened);
+    else if (entries.has(opened.name)) duplicates.add(opened.name);
+    else entries.set(opened.name, opened);
+  });
+  for (const name of duplicates) {
+    // Which of them is meant cannot be known.
+    entries.delete(name);
+    rejected.push({ name, reason: 'is there more than once' });
+  }
+  return { entries, rejected };
+}
+
+function open<K extends ResourceKind>(
+  kind: K,
+  outer: Any,
+  index: number,
+  validate: Validators[K],
+  known: (digest: string) => Entry<K> | undefined,
+): Opened<K> {
+  try {
+    const { typeUrl, value: bytes } = unwrap(outer);
+    if (kindOfType(typeUrl) !== kind) return { name: undefined, reason: `resources[${index}] is of type ${JSON.stringify(typeUrl.slice(0, 200))}` };
+    const digest = hash('sha256', bytes, 'base64');
+    return known(digest) ?? decode(kind, bytes, digest, index, validate);
+  } catch (error) {
+    return { name: undefined, reason: `resources[${index}] cannot be decoded: ${messageOf(error)}` };
+  }
+}
+
+function decode<K extends ResourceKind>(kind: K, bytes: Uint8Array, digest: string, index: number, validate: Validators[K]): Opened<K> {
+  const value: ResourceOf<K> = KINDS[kind].decode(bytes);
+  const name = KINDS[kind].nameOf(value);
+  if (name === '') return { name: undefined, reason: `resources[${index}] has no name` };
+  try {
+    const reason = validate(value);
+    return reason === undefined ? { name, digest, value, ...references(kind, value) } : { name, reason };
+  } catch (error) {
+    return { name, reason: messageOf(error) };
+  }
+}
+
+function references<K extends ResourceKind>(kind: K, value: ResourceOf<K>): { wants: string[]; hosts: string[] } {
+  if (kind === 'clusters') {
+    const cluster = value as ResourceOf<'clusters'>;
+    const assignment = assignmentName(cluster);
+    return { wants: assignment === undefined ? [] : [assignment], hosts: dnsNames(cluster) };
+  }
+  return { wants: kind === 'listeners' ? routeNames(value as ResourceOf<'listeners'>) : [], hosts: [] };
+}
+
+const WRAPPER = '/envoy.service.discovery.v3.Resource';
+
+/** A server may wrap a resource to say how long it lives; the wrapper means nothing here. */
+function unwrap(resource: Any): Any {
+  if (!resource.typeUrl.endsWith(WRAPPER)) return resource;
+  return Resource.decode(resource.value).resource ?? { typeUrl: '', value: Buffer.alloc(0) };
+}
+
+const MOST_REASONS = 20;
+const LONGEST_REASON = 300;
+
+/** What a control plane is told: the reasons, bounded, since they travel in one message and into logs. */
+export function describeRejections(kind: ResourceKind, rejected: readonly Rejection[]): string {
+  const lines = rejected.slice(0, MOST_REASONS).map(({ name, reason }) => {
+    const text = name === undefined ? reason : `${JSON.stringify(name.slice(0, LONGEST_REASON))}: ${reason}`;
+    return text.slice(0, 2 * LONGEST_REASON);
+  });
+  if (rejected.length > MOST_REASONS) lines.push(`and ${rejected.length - MOST_REASONS} more`);
+  return `${KINDS[kind].label}: ${lines.join('; ')}`;
+}

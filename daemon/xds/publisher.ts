@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { DaemonErrorCode } from '../errors.js';
+import type { Any } from '../proto/google/protobuf/any.js';
+import { describeRejections, type Rejection, type Validators } from './answer.js';
+import { HostResolver, type Lookup } from './dns.js';
+import { RESOURCE_KINDS, perKind, type ResourceKind } from './kinds.js';
+import { Progress, WILDCARD } from './progress.js';
+import type { Clock, Nack, XdsCallbacks, XdsStatus } from './source.js';
+import { ResourceStore, type DependentKind } from './store.js';
+
+/** NACKs that are remembered of each type. */
+const MOST_NACKS = 5;
+const MOST_NOTES = 100;
+
+/** Everything that control planes and files have in common: holds the resources, resolves host names, tells the rest of the daemon. */
+export class Publisher {
+  readonly #callbacks: XdsCallbacks;
+  readonly #clock: Clock;
+  readonly #store: ResourceStore;
+  readonly #progress: Progress;
+  readonly #resolver: HostResolver;
+  readonly #nacks: Record<ResourceKind, readonly Nack[]> = perKind(() => []);
+  /** Why the newest answer of a type was rejected in part. */
+  readonly #refusing: Record<ResourceKind, string | undefined> = perKind(() => undefined);
+  #connected = false;
+  #trouble: { readonly code: DaemonErrorCode; readonly reason: string } | undefined;
+  #lastPushAt: Date | undefined;
+  #notes: readonly string[] = [];
+  #stopped = false;
+
+  constructor(callbacks: XdsCallbacks, validators: Validators, clock: Clock, lookup: Lookup) {
+    this.#callbacks = callbacks;
+    this.#clock = clock;
+    this.#store = new ResourceStore(validators);
+    this.#progress = new Progress(clock, () => this.#publish());
+    this.#resolver = new HostResolver(lookup, clock, () => {
+      this.#progress.answer('hosts', (name) => this.#resolver.answered(name));
+      this.#publish();
+    });
+  }
+
+  /** Names to ask for; clusters and listeners are asked for without names. */
+  names(kind: ResourceKind): string[] {
+    return kind === 'endpoints' || kind === 'routes' ? [...this.#store.wanted(kind)] : [];
+  }
+
+  /** A stream was opened; whether anybody answers is not known yet. */
+  opened(): void {
+    this.#progress.open();
+  }
+
+  /** A stream is open and the control plane has nothing new to say. */
+  quiet(): void {
+    this.#connected = true;
+    this.#trouble = this.#refusal();
+    this.#tell();
+  }
+
+  /** Something stands in the way of resources; those that are held stay in force. */
+  failed(code: DaemonErrorCode, reason: string): void {
+    this.#connected = false;
+    this.#trouble = { code, reason };
+    this.#progress.close();
+    this.#tell();
+  }
+
+  /** Takes an answer of a control plane. @returns why parts of it were rejected; undefined when all is well. */
+  pushed(kind: ResourceKind, version: string, resources: readonly Any[]): string | undefined {
+    this.#connected = true;
+    const { rejected } = this.#store.apply(kind, resources);
+    const reason = this.#judge(kind, version, rejected);
+    this.#advance(kind);
+    this.#trouble = this.#refusal();
+    this.#publish();
+    return reason;
+  }
+
+  /**
+   * Takes all that files say.
+   *
+   * @param where the path that they were read from.
+   * @param trouble files that could not be read.
+   */
+  loaded(where: string, all: Readonly<Record<ResourceKind, readonly Any[]>>, notes: readonly string[], trouble: string | undefined): void {
+    this.#connected = trouble === undefined;
+    this.#notes = notes.slice(0, MOST_NOTES);
+    const outcomes = this.#store.load(all);
+    for (const kind of RESOURCE_KINDS) this.#judge(kind, where, outcomes[kind].rejected);
+    this.#progress.expect('clusters', []);
+    this.#progress.expect('listeners', []);
+    this.#resolve();
+    this.#progress.open();
+    this.#trouble = trouble === undefined ? this.#refusal() : { code: 'KM_XDS_FILE', reason: trouble };
+    this.#publish();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#progress.close();
+    this.#resolver.stop();
+  }
+
+  get status(): XdsStatus {
+    return {
+      connected: this.#connected,
+      code: this.#trouble?.code,
+      reason: this.#trouble?.reason,
+      lastPushAt: this.#lastPushAt,
+      nacks: RESOURCE_KINDS.flatMap((kind) => this.#nacks[kind]),
+      notes: this.#notes,
+      complete: this.#progress.complete,
+      settled: this.#progress.settled,
+    };
+  }
+
+  /** What is waited for after an answer. */
+  #advance(kind: ResourceKind): void {
+    if (kind === 'endpoints' || kind === 'routes') {
+      this.#progress.answer(kind, (name) => this.#store.answered(kind, name));
+      return;
+    }
+    const dependent: DependentKind = kind === 'clusters' ? 'endpoints' : 'routes';
+    // First what the answer asks for, then that it came: nothing is complete in between.
+    this.#progress.expect(dependent, [...this.#store.wanted(dependent)].filter((name) => !this.#store.answered(dependent, name)));
+    if (kind === 'clusters') this.#resolve();
+    this.#progress.answer(kind, (name) => name === WILDCARD);
+  }
+
+  #resolve(): void {
+    const { hosts } = this.#store;
+    this.#resolver.setHosts(hosts);
+    this.#progress.expect('hosts', [...hosts].filter((name) => !this.#resolver.answered(name)));
+  }
+
+  #judge(kind: ResourceKind, version: string, rejected: readonly Rejection[]): string | undefined {
+    this.#lastPushAt = new Date(this.#clock.now());
+    this.#refusing[kind] = undefined;
+    if (rejected.length === 0) return undefined;
+    const reason = describeRejections(kind, rejected);
+    this.#refusing[kind] = reason;
+    this.#nacks[kind] = [...this.#nacks[kind], { kind, version, reason, at: this.#lastPushAt }].slice(-MOST_NACKS);
+    return reason;
+  }
+
+  /** Rejections last until a later answer of their type is without any. */
+  #refusal(): { code: DaemonErrorCode; reason: string } | undefined {
+    const reasons = RESOURCE_KINDS.flatMap((kind) => this.#refusing[kind] ?? []);
+    return reasons.length === 0 ? undefined : { code: 'KM_XDS_REJECTED', reason: reasons.join('; ') };
+  }
+
+  #publish(): void {
+    if (this.#stopped) return;
+    const { complete, settled, lastPushAt } = this.status;
+    this.#callbacks.onResources({ ...this.#store.snapshot(), resolved: this.#resolver.addresses }, { complete, settled, lastPushAt });
+    this.#tell();
+  }
+
+  #tell(): void {
+    if (!this.#stopped) this.#callbacks.onStatus(this.status);
+  }
+}

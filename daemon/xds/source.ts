@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { DaemonErrorCode } from '../errors.js';
+import type { Resources } from '../model/resources.js';
+import type { ResourceKind } from './kinds.js';
+
+/** A place that resources come from: a control plane, or files. */
+export interface XdsSource {
+  start(): void;
+  /** Resolves when nothing more will be called back and no socket, timer or watch is left. */
+  stop(): Promise<void>;
+}
+
+/** Which types have been answered completely since this process began; once true, it stays true. */
+export type Complete = Readonly<Record<ResourceKind, boolean>>;
+
+/** Resources that were refused, as the control plane was told. */
+export interface Nack {
+  readonly kind: ResourceKind;
+  /** Version of the answer that held them; a file's path where they came from files. */
+  readonly version: string;
+  readonly reason: string;
+  readonly at: Date;
+}
+
+export interface XdsStatus {
+  /** An answer came over the stream that is open now; for files: all could be read. */
+  readonly connected: boolean;
+  /** The newest trouble, until it is over. */
+  readonly code: DaemonErrorCode | undefined;
+  readonly reason: string | undefined;
+  readonly lastPushAt: Date | undefined;
+  /** The last few of each type, newest last. */
+  readonly nacks: readonly Nack[];
+  /** What was read and is not used: types that mean nothing here, entries that Envoy itself had refused. */
+  readonly notes: readonly string[];
+  readonly complete: Complete;
+  /** Nothing that was asked for is outstanding. Configuration is applied only then, so that a cluster waits for its endpoints. */
+  readonly settled: boolean;
+}
+
+export type ResourcesInfo = Pick<XdsStatus, 'complete' | 'settled' | 'lastPushAt'>;
+
+export interface XdsCallbacks {
+  /** After every change of the resources, of `complete` or of `settled`. */
+  onResources(resources: Resources, info: ResourcesInfo): void;
+  /** After every change of the status. */
+  onStatus(status: XdsStatus): void;
+}
+
+/** Time, so that tests need not wait. Real timers do not keep the process alive. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Calls back once after `ms`; the result cancels. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  now: Date.now,
+  after: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
