@@ -15,6 +15,9 @@ const NOTHING: MapContents = {
   states: { listeners: [], clusters: [], endpoints: [] },
 };
 
+/** No table is longer: an index beyond is not one of ours, and no array should grow to it. */
+const MOST_SLOTS = 2 ** 20;
+
 /**
  * The picture of maps that an earlier process filled; of empty maps without `contents`. What an unclean stop
  * left is found here: counters that are missing, entries that nothing leads to.
@@ -44,8 +47,7 @@ function adoptClusters(contents: MapContents, orphans: Operation[]): Map<string,
   const slots = new Map([...records.keys()].map((id) => [id, { 4: new Map<number, SlotRecord>(), 6: new Map<number, SlotRecord>() }]));
   for (const { key, value } of contents.slots) {
     const tables = slots.get(key.clusterId);
-    // An index beyond the number of all slots is not one of ours, and no array should grow to it.
-    if (tables && key.index < contents.slots.length) tables[key.family].set(key.index, value);
+    if (tables && key.index < MOST_SLOTS) tables[key.family].set(key.index, value);
     else orphans.push({ op: 'delete', map: 'km_slot', key });
   }
   const clusters = new Map<string, ClusterImage>();

@@ -26,8 +26,7 @@ export function planCluster(schedule: Schedule, ids: IdAllocator, before: Cluste
   const slots4 = planTable(schedule, ids, { id, family: 4 }, before?.slots4 ?? [], cluster.kind === 'endpoints' ? cluster.ipv4 : [], known);
   const slots6 = planTable(schedule, ids, { id, family: 6 }, before?.slots6 ?? [], cluster.kind === 'endpoints' ? cluster.ipv6 : [], known);
   const record = clusterRecord(cluster, slots4.length, slots6.length);
-  if (before && servesLess(before.record, record)) schedule.emptiedCluster(id, record);
-  else if (!before || !sameClusterRecord(before.record, record)) schedule.cluster(id, record);
+  planRecord(schedule, id, before?.record, record);
   const after = { id, record, slots4, slots6, source: cluster };
   const kept = endpointsOf(after);
   for (const [key, endpoint] of known) if (!kept.has(key)) schedule.removeState('km_endpoint_state', endpoint.endpointId);
@@ -103,9 +102,26 @@ function clusterRecord(cluster: Cluster, slots4: number, slots6: number): Cluste
   };
 }
 
-/** Connections that had an endpoint of their family do not get one any more. */
-function servesLess(before: ClusterRecord, after: ClusterRecord): boolean {
-  return (before.slots4 > 0 && after.slots4 === 0) || (before.slots6 > 0 && after.slots6 === 0);
+/**
+ * A cluster that begins to refuse does so at the end of the plan, and what it gains it has at once: frontends that
+ * leave it and frontends that come to it are served meanwhile.
+ */
+function planRecord(schedule: Schedule, id: number, before: ClusterRecord | undefined, after: ClusterRecord): void {
+  const loses = before !== undefined && ([4, 6] as const).some((family) => serves(before, family) && !serves(after, family));
+  const interim = loses ? whileBothServe(before, after) : after;
+  if (!before || !sameClusterRecord(before, interim)) schedule.cluster(id, interim);
+  if (loses) schedule.emptiedCluster(id, after);
+}
+
+/** Whether a socket of the family is not refused. An IPv6 socket takes IPv4 endpoints where there are no others. */
+function serves(record: ClusterRecord, family: Family): boolean {
+  if (record.kind !== 'endpoints') return record.kind === 'pass';
+  return record.slots4 > 0 || (family === 6 && record.slots6 > 0);
+}
+
+function whileBothServe(before: ClusterRecord, after: ClusterRecord): ClusterRecord {
+  if (before.kind !== 'endpoints' || after.kind !== 'endpoints') return before;
+  return { ...after, slots4: after.slots4 || before.slots4, slots6: after.slots6 || before.slots6 };
 }
 
 function sameClusterRecord(a: ClusterRecord, b: ClusterRecord): boolean {

@@ -47,6 +47,6 @@ export interface Image {
   readonly nextIds: NextIds;
   /** Counters that an unclean stop left out: written by the next plan. */
   readonly missing: readonly Operation[];
-  /** Entries that nothing leads to: removed by the next plan. */
+  /** Entries that nothing leads to: removed by a later plan. */
   readonly orphans: readonly Operation[];
 }

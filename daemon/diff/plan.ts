@@ -45,8 +45,9 @@ export function plan(image: Image, model: MeshModel, options: { readonly sweep: 
   const work: Work = { schedule: new Schedule(), ids: new IdAllocator(image.nextIds), image, model, sweep: options.sweep };
   const { clusters, renumbered, gone } = planClusters(work);
   const { frontends, listeners } = planFrontends(work, clusters, renumbered, gone);
-  const operations = work.schedule.operations(image.missing, image.orphans);
-  return { operations, image: { frontends, listeners, clusters, nextIds: work.ids.next, missing: [], orphans: [] } };
+  const nextIds = work.ids.next;
+  const { operations, retained } = work.schedule.finish(image.missing, image.orphans, nextIds);
+  return { operations, image: { frontends, listeners, clusters, nextIds, missing: [], orphans: retained } };
 }
 
 interface PlannedClusters {

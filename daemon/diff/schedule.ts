@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { NextIds } from './ids.js';
 import type { ClusterRecord, FrontendRecord, FrontendRecordKey, NameKey, Operation, SlotKey, SlotRecord, SplitKey, SplitRecord } from './operations.js';
 
 type StateMap = 'km_listener_state' | 'km_cluster_state' | 'km_endpoint_state';
@@ -39,10 +40,7 @@ export class Schedule {
     this.#clusters.push({ op: 'put', map: 'km_cluster', key: id, value });
   }
 
-  /**
-   * A cluster that serves less than before. Written when the frontends have turned away from it, so that none
-   * that moves to another cluster in the same plan is refused in between.
-   */
+  /** A cluster that serves less than before. Written when the frontends that leave it in the same plan have left. */
   emptiedCluster(id: number, value: ClusterRecord): void {
     this.#emptied.push({ op: 'put', map: 'km_cluster', key: id, value });
   }
@@ -79,12 +77,28 @@ export class Schedule {
     this.#oldNames.push({ op: 'delete', map: 'km_name', key });
   }
 
-  /** @param missing counters to write and @param orphans entries to remove that an unclean stop left. */
-  operations(missing: readonly Operation[], orphans: readonly Operation[]): Operation[] {
+  /**
+   * @param missing counters to write and @param orphans entries to remove that were left by an unclean stop, or retained.
+   * @param nextIds after this plan.
+   */
+  finish(missing: readonly Operation[], orphans: readonly Operation[], nextIds: NextIds): { operations: Operation[]; retained: Operation[] } {
     const written = [this.#names, missing, this.#states, this.#slots, this.#clusters, this.#splits, this.#frontends, this.#withdrawn, this.#emptied].flat();
-    const removed = [this.#oldSplits, this.#oldClusters, this.#oldSlots, this.#oldStates, this.#oldNames, orphans].flat();
-    return removed.length === 0 ? written : [...written, { op: 'barrier' }, ...removed];
+    const old = [this.#oldSplits, this.#oldClusters, this.#oldSlots, this.#oldStates, this.#oldNames, orphans].flat();
+    const retained = old.filter((operation) => removesLastId(operation, nextIds));
+    const removed = retained.length === 0 ? old : old.filter((operation) => !retained.includes(operation));
+    return { operations: removed.length === 0 ? written : [...written, { op: 'barrier' }, ...removed], retained };
   }
+}
+
+/**
+ * The counters of the id that was given out last stay until a higher one is there: after a restart the maps are all
+ * that tells which ids were given out, and a socket that outlives its endpoint must not count for another one.
+ */
+function removesLastId(operation: Operation, nextIds: NextIds): boolean {
+  if (operation.op !== 'delete') return false;
+  if (operation.map === 'km_listener_state') return operation.key === nextIds.listener - 1;
+  if (operation.map === 'km_cluster_state') return operation.key === nextIds.cluster - 1;
+  return operation.map === 'km_endpoint_state' && operation.key === nextIds.endpoint - 1;
 }
 
 const FULL_LENGTH = { 4: 32, 6: 128 } as const;

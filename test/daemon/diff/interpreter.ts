@@ -43,9 +43,14 @@ export class Kernel {
     else this.maps[operation.map].delete(key);
   }
 
-  /** Entries of all maps. */
+  /** Number of entries that lookups use: all but counters. */
   get size(): number {
-    return Object.values(this.maps).reduce((sum, map) => sum + map.size, 0);
+    return Object.entries(this.maps).reduce((sum, [name, map]) => (name.endsWith('_state') ? sum : sum + map.size), 0);
+  }
+
+  /** Number of counter entries. */
+  get states(): number {
+    return this.maps.km_listener_state.size + this.maps.km_cluster_state.size + this.maps.km_endpoint_state.size;
   }
 
   /** What maps/ reads back after a restart. */
@@ -63,7 +68,8 @@ export class Kernel {
   }
 
   /** Where sockets of `socket` family that connect to the frontend's address end. */
-  resolve(key: FrontendRecordKey, socket: 4 | 6): Outcomes {
+  resolve({ family, address, prefixLength, port }: FrontendRecordKey, socket: 4 | 6 = family): Outcomes {
+    const key = { family, address, prefixLength, port };
     const outcomes = new Map<string, number>();
     const full = key.prefixLength === (key.family === 4 ? 32 : 128);
     const frontend = this.#get<FrontendRecord>(full ? 'km_listener' : 'km_prefix', key);
