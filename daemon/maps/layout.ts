@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * bpf/include/kmesh/layout.h for TypeScript: sizes and offsets in bytes, numbers of enums. The C side owns
+ * them; test/daemon/maps/layout.test.ts holds both equal through the BTF of the compiled object. Integers are
+ * little-endian, as on every architecture that koffi has a build for.
+ */
+
+/** KM_LAYOUT_VERSION. */
+export const LAYOUT_VERSION = 1;
+
+/** KM_NO_LIMIT. */
+export const NO_LIMIT = 0xffffffff;
+
+export const STRUCTS = {
+  km_listener_key: { size: 20, fields: { addr: 0, port: 16, pad: 18 } },
+  km_prefix_key: { size: 24, fields: { prefixlen: 0, port: 4, family: 6, addr: 8 } },
+  km_listener: { size: 16, fields: { listener_id: 0, target: 4, n: 8, kind: 12, reason: 13, pad: 14 } },
+  km_listener_entry: { size: 20, fields: { listener: 0, lock: 16 } },
+  km_split_key: { size: 8, fields: { split_id: 0, index: 4 } },
+  km_split: { size: 16, fields: { cluster_id: 0, alias_cluster_id: 4, threshold: 8, lock: 12 } },
+  km_cluster: { size: 20, fields: { slots: 0, max_connections: 8, kind: 12, lb: 13, reason: 14, panic: 15, lock: 16 } },
+  km_slot_key: { size: 8, fields: { cluster_id: 0, index: 4 } },
+  km_endpoint: { size: 24, fields: { addr: 0, port: 16, pad: 18, endpoint_id: 20 } },
+  km_slot: { size: 56, fields: { primary: 0, alias: 24, threshold: 48, lock: 52 } },
+  km_listener_state: { size: 24, fields: { steered: 0, passed: 8, refused: 16 } },
+  km_cluster_state: { size: 32, fields: { cursor: 0, active: 8, steered: 16, refused: 24 } },
+  km_endpoint_state: { size: 24, fields: { active: 0, steered: 8, failed: 16 } },
+  km_name_key: { size: 8, fields: { kind: 0, id: 4 } },
+  km_name: { size: 256, fields: { text: 0 } },
+  km_sock: { size: 28, fields: { orig_addr: 0, orig_port: 16, count: 18, established: 19, cluster_id: 20, endpoint_id: 24 } },
+} as const;
+
+/** Enums by their C name; members in lower case without the prefix that the C side needs. */
+export const ENUMS = {
+  km_reason: {
+    unspec: 0,
+    steered: 1,
+    steered_panic: 2,
+    no_listener: 10,
+    original_dst: 11,
+    passthrough: 12,
+    own_connection: 13,
+    not_tcp: 14,
+    no_endpoints: 20,
+    all_unhealthy: 21,
+    cluster_unknown: 22,
+    weights_zero: 23,
+    blackhole: 24,
+    max_connections: 25,
+    family_mismatch: 26,
+    err_split: 40,
+    err_slot: 41,
+    err_target: 42,
+    err_storage: 43,
+  },
+  km_target_kind: { cluster: 1, split: 2, pass: 3, refuse: 4 },
+  km_cluster_kind: { endpoints: 1, pass: 2, refuse: 3 },
+  km_lb_policy: { round_robin: 1, random: 2, least_request: 3 },
+  km_name_kind: { listener: 1, cluster: 2 },
+} as const;
+
+/** Name of an outcome, as counters and pages show it. */
+export type ReasonName = keyof typeof ENUMS.km_reason;
+
+/** KM_FAMILY_V4, KM_FAMILY_V6. */
+export const FAMILY_NUMBER = { 4: 0, 6: 1 } as const;
+
+/** Bits of km_prefix_key before the address, and of the v4-mapped prefix before an IPv4 address. */
+export const PREFIX_HEAD_BITS = 32;
+export const MAPPED_BITS = 96;
+
+/** KM_SLOT_FAMILY_SHIFT: the family is bit 31 of km_slot_key.index. */
+export const SLOT_FAMILY_SHIFT = 31;

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+import fs from 'node:fs';
+import path from 'node:path';
+import { DataplaneError, withCode } from './errors.js';
+import { call, callForEffect, callForPointer, callForString, tryCall, tryCallForPointer, type Pointer } from './libbpf.js';
+import { BpfMap } from './map.js';
+import { makeMapsFolder, mapsFolder } from './pins.js';
+import { ALL_MAP_NAMES, MAP_NAMES, RECORDS, type AnyMapName, type MapSizes } from './records.js';
+
+/** A pinned map whose size is not the one that was asked for, and that was kept. */
+export interface KeptSize {
+  readonly map: AnyMapName;
+  readonly entries: number;
+  readonly wanted: number;
+  readonly option: string;
+}
+
+export interface LoadedObject {
+  readonly object: Pointer;
+  readonly maps: Readonly<Record<AnyMapName, BpfMap>>;
+  /** The maps are those that an earlier process pinned. */
+  readonly adopted: boolean;
+  readonly keptSizes: readonly KeptSize[];
+}
+
+/**
+ * Loads the object's programs with the pinned maps, if there is a whole set of the same form, else with new
+ * ones, which it pins. A set with holes is not adopted: its records name ids that are in the holes.
+ *
+ * @throws DataplaneError KM_BPF_OBJECT, KM_BPF_LOAD, KM_BPF_FS.
+ */
+export function loadObject(objectFile: string, pinRoot: string, sizes: MapSizes, ownGid: number): LoadedObject {
+  const object = openObject(objectFile);
+  try {
+    const declared = declaredMaps(object, objectFile);
+    setSizes(declared, sizes);
+    setOwnGid(object, objectFile, ownGid);
+    const { adopted, keptSizes } = adoptMaps(declared, mapsFolder(pinRoot));
+    withCode('KM_BPF_LOAD', objectFile, () => call('bpf_object__load', object));
+    if (!adopted) pinMaps(declared, makeMapsFolder(pinRoot));
+    return { object, maps: openMaps(declared), adopted, keptSizes };
+  } catch (error) {
+    closeObject(object);
+    throw error;
+  }
+}
+
+/** Frees the object and closes its maps and programs; what is pinned stays in force. */
+export function closeObject(object: Pointer): void {
+  callForEffect('bpf_object__close', object);
+}
+
+function openObject(file: string): Pointer {
+  if (!fs.existsSync(file)) throw new DataplaneError('KM_BPF_OBJECT', `${file} does not exist`);
+  return withCode('KM_BPF_OBJECT', file, () => callForPointer('bpf_object__open_file', file, null));
+}
+
+type DeclaredMaps = ReadonlyMap<AnyMapName, Pointer>;
+
+function* mapsOf(object: Pointer): Generator<readonly [string, Pointer]> {
+  for (let map = tryCallForPointer('bpf_object__next_map', object, null); map !== undefined; map = tryCallForPointer('bpf_object__next_map', object, map)) {
+    yield [callForString('bpf_map__name', map), map];
+  }
+}
+
+/** The maps of the object, held to the sizes that layout.ts knows: the kernel would read past short buffers. */
+function declaredMaps(object: Pointer, file: string): DeclaredMaps {
+  const all = new Map(mapsOf(object));
+  const declared = new Map<AnyMapName, Pointer>();
+  for (const name of ALL_MAP_NAMES) {
+    const map = all.get(name);
+    if (map === undefined) throw new DataplaneError('KM_BPF_OBJECT', `${file} has no map ${name}`);
+    declared.set(name, map);
+  }
+  for (const name of MAP_NAMES) {
+    const { key, value } = RECORDS[name];
+    const shape = shapeOf(declared.get(name)!);
+    if (shape.keySize !== key.size || shape.valueSize !== value.size) {
+      throw new DataplaneError('KM_BPF_OBJECT', `${file}: ${name} has ${shape.keySize}+${shape.valueSize} bytes, this daemon writes ${key.size}+${value.size}`);
+    }
+  }
+  return declared;
+}
+
+function setSizes(declared: DeclaredMaps, sizes: MapSizes): void {
+  for (const name of MAP_NAMES) call('bpf_map__set_max_entries', declared.get(name)!, RECORDS[name].entries(sizes));
+}
+
+/** km_own_gid is the only constant of the programs, so .rodata is this one number. */
+function setOwnGid(object: Pointer, file: string, ownGid: number): void {
+  const [, rodata] = [...mapsOf(object)].find(([name]) => name.endsWith('.rodata')) ?? [];
+  const value = Buffer.alloc(4);
+  value.writeUInt32LE(ownGid);
+  if (rodata === undefined || shapeOf(rodata).valueSize !== value.length) throw new DataplaneError('KM_BPF_OBJECT', `${file}: .rodata is not km_own_gid alone`);
+  call('bpf_map__set_initial_value', rodata, value, value.length);
+}
+
+interface Shape {
+  readonly type: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+}
+
+function shapeOf(map: Pointer): Shape {
+  return {
+    type: tryCall('bpf_map__type', map),
+    keySize: tryCall('bpf_map__key_size', map),
+    valueSize: tryCall('bpf_map__value_size', map),
+    maxEntries: tryCall('bpf_map__max_entries', map),
+    flags: tryCall('bpf_map__map_flags', map),
+  };
+}
+
+/** struct bpf_map_info (uapi bpf.h): type, id, key size, value size, entries, flags; more follows. */
+function shapeOfFd(fd: number): Shape {
+  const info = Buffer.alloc(128);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(info.length);
+  call('bpf_obj_get_info_by_fd', fd, info, length);
+  return {
+    type: info.readUInt32LE(0),
+    keySize: info.readUInt32LE(8),
+    valueSize: info.readUInt32LE(12),
+    maxEntries: info.readUInt32LE(16),
+    flags: info.readUInt32LE(20),
+  };
+}
+
+function sameForm(a: Shape, b: Shape): boolean {
+  return a.type === b.type && a.keySize === b.keySize && a.valueSize === b.valueSize && a.flags === b.flags;
+}
+
+function adoptMaps(declared: DeclaredMaps, folder: string): { adopted: boolean; keptSizes: KeptSize[] } {
+  const fds = new Map<AnyMapName, number>();
+  try {
+    for (const name of declared.keys()) {
+      const fd = tryCall('bpf_obj_get', path.join(folder, name));
+      if (fd >= 0) fds.set(name, fd);
+    }
+    const whole = [...declared].every(([name, map]) => fds.has(name) && sameForm(shapeOfFd(fds.get(name)!), shapeOf(map)));
+    if (!whole) return { adopted: false, keptSizes: [] };
+    const keptSizes = MAP_NAMES.flatMap((name) => keptSize(name, declared.get(name)!, fds.get(name)!));
+    for (const [name, fd] of fds) call('bpf_map__reuse_fd', declared.get(name)!, fd);
+    return { adopted: true, keptSizes };
+  } finally {
+    // libbpf works with a duplicate.
+    for (const fd of fds.values()) fs.closeSync(fd);
+  }
+}
+
+function keptSize(map: keyof typeof RECORDS, declared: Pointer, fd: number): KeptSize[] {
+  const entries = shapeOfFd(fd).maxEntries;
+  const wanted = shapeOf(declared).maxEntries;
+  return entries === wanted ? [] : [{ map, entries, wanted, option: RECORDS[map].option }];
+}
+
+function pinMaps(declared: DeclaredMaps, folder: string): void {
+  for (const [name, map] of declared) withCode('KM_BPF_FS', name, () => call('bpf_map__pin', map, path.join(folder, name)));
+}
+
+function openMaps(declared: DeclaredMaps): Record<AnyMapName, BpfMap> {
+  const open = [...declared].map(([name, map]) => [name, new BpfMap({ name, fd: tryCall('bpf_map__fd', map), ...shapeOf(map) })]);
+  return Object.fromEntries(open) as Record<AnyMapName, BpfMap>;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { MapContents, MapName } from '../diff/operations.js';
+import type { Codec } from './codec.js';
+import { DataplaneError } from './errors.js';
+import { call } from './libbpf.js';
+import { ENUMS, type ReasonName } from './layout.js';
+import type { BpfMap } from './map.js';
+import { RECORDS, type AnyMapName } from './records.js';
+import type { ClusterCounters, EndpointCounters, ListenerCounters } from './stateCodecs.js';
+
+type Maps = Readonly<Record<AnyMapName, BpfMap>>;
+
+export interface Counters {
+  /** By listener id. */
+  readonly listeners: ReadonlyMap<number, ListenerCounters>;
+  /** By cluster id. */
+  readonly clusters: ReadonlyMap<number, ClusterCounters>;
+  /** By endpoint id. */
+  readonly endpoints: ReadonlyMap<number, EndpointCounters>;
+  /** Connections by what became of them, all reasons. */
+  readonly reasons: Readonly<Record<ReasonName, number>>;
+}
+
+/** @throws DataplaneError KM_MAP_ACCESS, also for a record that no version of this layout writes. */
+export function readContents(maps: Maps): MapContents {
+  return {
+    frontends: [...pairs(maps, 'km_listener', RECORDS.km_listener), ...pairs(maps, 'km_prefix', RECORDS.km_prefix)].map(([key, value]) => ({ key, value })),
+    splits: pairs(maps, 'km_split', RECORDS.km_split).map(([key, value]) => ({ key, value })),
+    clusters: pairs(maps, 'km_cluster', RECORDS.km_cluster).map(([id, value]) => ({ id, value })),
+    slots: pairs(maps, 'km_slot', RECORDS.km_slot).map(([key, value]) => ({ key, value })),
+    names: pairs(maps, 'km_name', RECORDS.km_name).map(([key, name]) => ({ key, name })),
+    states: {
+      listeners: pairs(maps, 'km_listener_state', RECORDS.km_listener_state).map(([id]) => id),
+      clusters: pairs(maps, 'km_cluster_state', RECORDS.km_cluster_state).map(([id]) => id),
+      endpoints: pairs(maps, 'km_endpoint_state', RECORDS.km_endpoint_state).map(([id]) => id),
+    },
+  };
+}
+
+/** @throws DataplaneError KM_MAP_ACCESS. */
+export function readCounters(maps: Maps): Counters {
+  return {
+    listeners: new Map(pairs(maps, 'km_listener_state', RECORDS.km_listener_state)),
+    clusters: new Map(pairs(maps, 'km_cluster_state', RECORDS.km_cluster_state)),
+    endpoints: new Map(pairs(maps, 'km_endpoint_state', RECORDS.km_endpoint_state)),
+    reasons: readReasons(maps.km_reason),
+  };
+}
+
+function pairs<K, V>(maps: Maps, name: MapName, codecs: { readonly key: Codec<K>; readonly value: { read: Codec<V>['read'] } }): [K, V][] {
+  const found: [K, V][] = [];
+  maps[name].each((keys, key, values, value) => {
+    try {
+      found.push([codecs.key.read(keys, key), codecs.value.read(values, value)]);
+    } catch (error) {
+      throw new DataplaneError('KM_MAP_ACCESS', `a record of ${name} cannot be read: ${(error as Error).message}`, { cause: error });
+    }
+  });
+  return found;
+}
+
+/** Sums of all CPUs. */
+function readReasons(map: BpfMap): Record<ReasonName, number> {
+  const cpus = call('libbpf_num_possible_cpus');
+  const key = Buffer.alloc(map.keySize);
+  const counts = Object.entries(ENUMS.km_reason).map(([name, number]) => {
+    key.writeUInt32LE(number);
+    const values = map.lookup(key, cpus * map.valueSize);
+    let sum = 0;
+    for (let at = 0; at < values.length; at += map.valueSize) sum += Number(values.readBigUInt64LE(at));
+    return [name, sum] as const;
+  });
+  return Object.fromEntries(counts) as Record<ReasonName, number>;
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { MapName } from '../diff/operations.js';
+import * as clusters from './clusterCodecs.js';
+import { idKey } from './codec.js';
+import * as frontends from './frontendCodecs.js';
+import * as names from './nameCodecs.js';
+import * as states from './stateCodecs.js';
+
+/** How many entries the maps get; fixed when a map is created. */
+export interface MapSizes {
+  /** Exact addresses. */
+  readonly listeners: number;
+  /** Wildcards and ranges. */
+  readonly prefixes: number;
+  readonly clusters: number;
+  /** Endpoints of all clusters and families. */
+  readonly endpoints: number;
+  /** Arms of all weighted clusters. */
+  readonly splits: number;
+}
+
+/** Flags of BPF_MAP_UPDATE_ELEM (uapi bpf.h). */
+const BPF_ANY = 0;
+const BPF_NOEXIST = 1;
+export const BPF_F_LOCK = 4;
+
+/** Values that end in a lock are written in place under it: see layout.h. */
+const IN_PLACE = BPF_F_LOCK;
+/** A counter entry that is there keeps what the programs counted. */
+const ONCE = BPF_NOEXIST;
+
+/**
+ * The maps that the daemon writes: form of keys and values, flags of a write, number of entries, and the option
+ * that sets it.
+ */
+export const RECORDS = {
+  km_listener: { key: frontends.listenerKey, value: frontends.listenerEntry, flags: IN_PLACE, entries: (s) => s.listeners, option: '--max-listeners' },
+  km_prefix: { key: frontends.prefixKey, value: frontends.listener, flags: BPF_ANY, entries: (s) => s.prefixes, option: '--max-prefixes' },
+  km_split: { key: frontends.splitKey, value: frontends.split, flags: IN_PLACE, entries: (s) => s.splits, option: '--max-splits' },
+  km_cluster: { key: idKey, value: clusters.cluster, flags: IN_PLACE, entries: (s) => s.clusters, option: '--max-clusters' },
+  km_slot: { key: clusters.slotKey, value: clusters.slot, flags: IN_PLACE, entries: (s) => s.endpoints, option: '--max-endpoints' },
+  km_listener_state: { key: idKey, value: states.listenerState, flags: ONCE, entries: (s) => s.listeners + s.prefixes, option: '--max-listeners' },
+  km_cluster_state: { key: idKey, value: states.clusterState, flags: ONCE, entries: (s) => s.clusters, option: '--max-clusters' },
+  km_endpoint_state: { key: idKey, value: states.endpointState, flags: ONCE, entries: (s) => s.endpoints, option: '--max-endpoints' },
+  km_name: { key: names.nameKey, value: names.name, flags: BPF_ANY, entries: (s) => s.listeners + s.prefixes + s.clusters, option: '--max-clusters' },
+} as const satisfies Record<MapName, RecordSpec>;
+
+interface RecordSpec {
+  readonly key: { readonly size: number };
+  readonly value: { readonly size: number };
+  readonly flags: number;
+  readonly entries: (sizes: MapSizes) => number;
+  readonly option: string;
+}
+
+export const MAP_NAMES = Object.keys(RECORDS) as readonly MapName[];
+
+/** Maps of the object that the programs alone write. They are pinned too: sockets outlive the daemon. */
+export const PROGRAM_MAP_NAMES = ['km_reason', 'km_sock'] as const;
+
+export type AnyMapName = MapName | (typeof PROGRAM_MAP_NAMES)[number];
+
+export const ALL_MAP_NAMES: readonly AnyMapName[] = [...MAP_NAMES, ...PROGRAM_MAP_NAMES];
