@@ -39,8 +39,8 @@ export function parseBpfHeader(text: string): BpfHeader | BpfHeaderProblem {
 
   const source = stripComments(text);
   if (source.openComment) return problem('truncated', 'it ends inside a comment');
-  const { lines, openConditionals, strayEndif } = activeLines(source.text);
-  if (strayEndif) return problem('garbage', 'an #endif closes nothing');
+  const { lines, openConditionals, stray } = activeLines(source.text);
+  if (stray !== undefined) return problem('garbage', `an #${stray} has no #if before it`);
   if (openConditionals > 0) return problem('truncated', 'it ends before the #endif of its include guard');
 
   const mapper = findMapper(lines, NEW_MAPPER) ?? findMapper(lines, OLD_MAPPER);

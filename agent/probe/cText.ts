@@ -35,12 +35,12 @@ export function stripComments(source: string): CText {
 
 /** Past the closing quote, or at the end of the line for a lone apostrophe as in `#error don't`. */
 function literalEnd(text: string, start: number): number {
-  const end = lineEnd(text, start);
-  for (let at = start + 1; at < end; at += 1) {
-    if (text[at] === '\\') at += 1;
-    else if (text[at] === text[start]) return at + 1;
+  let at = start + 1;
+  while (at < text.length && text[at] !== '\n') {
+    if (text[at] === text[start]) return at + 1;
+    at += text[at] === '\\' ? 2 : 1;
   }
-  return end;
+  return Math.min(at, text.length);
 }
 
 function blockCommentEnd(text: string, start: number): number {
@@ -59,27 +59,32 @@ export interface ActiveLines {
   readonly lines: readonly string[];
   /** Conditional groups that are never closed: the file was cut. */
   readonly openConditionals: number;
-  /** `#endif` without `#if`: this was never a whole header. */
-  readonly strayEndif: boolean;
+  /** `endif`, `else` or `elif` without an `#if` before it: this was never a whole header. */
+  readonly stray: string | undefined;
 }
 
 /** Drops what `#if 0` rules out; of every other condition both sides are kept. */
 export function activeLines(text: string): ActiveLines {
-  const active: boolean[] = [];
+  /** One entry for each open group: whether it is ruled out. */
+  const groups: boolean[] = [];
+  let ruledOut = 0;
+  const leave = (): boolean => {
+    if (groups.at(-1) === true) ruledOut -= 1;
+    return groups.pop() !== undefined;
+  };
+  const enter = (out: boolean): void => {
+    groups.push(out);
+    if (out) ruledOut += 1;
+  };
   const lines: string[] = [];
   for (const line of text.split('\n')) {
-    const directive = /^\s*#\s*(if|ifdef|ifndef|elif|else|endif)\b\s*(.*)$/.exec(line);
-    const [, keyword, condition = ''] = directive ?? [];
+    const [, keyword, condition = ''] = /^\s*#\s*(if|ifdef|ifndef|elif|else|endif)\b(.*)$/.exec(line) ?? [];
     if (keyword === undefined) {
-      if (!active.includes(false)) lines.push(line);
-    } else if (keyword === 'endif') {
-      if (active.pop() === undefined) return { lines, openConditionals: 0, strayEndif: true };
-    } else if (keyword === 'else' || keyword === 'elif') {
-      active.pop();
-      active.push(true);
-    } else {
-      active.push(keyword !== 'if' || condition.trim() !== '0');
+      if (ruledOut === 0) lines.push(line);
+      continue;
     }
+    if (keyword.startsWith('e') && !leave()) return { lines, openConditionals: 0, stray: keyword };
+    if (keyword !== 'endif') enter(keyword === 'if' && condition.trim() === '0');
   }
-  return { lines, openConditionals: active.length, strayEndif: false };
+  return { lines, openConditionals: groups.length, stray: undefined };
 }

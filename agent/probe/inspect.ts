@@ -92,8 +92,10 @@ function tolerate<Content, Result>(
   try {
     return read(input.path, input.content);
   } catch (error) {
-    if (!(error instanceof ProbeError) || input.explicit) throw error;
-    warnings.push(error.message);
+    if (!(error instanceof ProbeError)) throw error;
+    const named = error.subject === input.path ? error : new ProbeError(input.path, error.problem, error.message);
+    if (input.explicit) throw named;
+    warnings.push(named.message);
     return undefined;
   }
 }

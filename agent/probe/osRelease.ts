@@ -24,7 +24,7 @@ export function parseOsRelease(text: string): OsRelease {
   boundText('os-release', text, LIMIT_KIB);
   const fields = new Map<string, string>();
   for (const line of text.split('\n')) {
-    const assignment = /^\s*([A-Z][A-Z0-9_]*)=(.*)$/.exec(line);
+    const assignment = /^\s*([A-Z][A-Z0-9_]*)=(.*)$/s.exec(line);
     const value = assignment === null ? undefined : unquote((assignment[2] ?? '').trim());
     if (value !== undefined) fields.set(assignment?.[1] ?? '', value);
   }

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { hasFunction, structMembers, structSize } from '../../../agent/probe/btf.js';
+import { btfFromElf, elfSection } from '../../../agent/probe/elf.js';
+import { ProbeError } from '../../../agent/probe/probeError.js';
+
+const clangIsThere = spawnSync('clang', ['--version']).status === 0;
+const skip = clangIsThere || process.env['CI'] === 'true' ? false : 'clang is not installed';
+
+const SOURCE = `
+struct km_test { unsigned char addr[16]; unsigned short port; unsigned int flags : 3, rest : 29; void *next; };
+struct km_test storage;
+int km_function(void) { return storage.port; }
+`;
+
+t.test('an object of clang', { skip }, (t) => {
+  const folder = t.testdir({ 'unit.c': SOURCE });
+  const compile = (...options: string[]): Uint8Array => {
+    execFileSync('clang', ['-target', 'bpf', '-O2', ...options, '-c', `${folder}/unit.c`, '-o', `${folder}/unit.o`]);
+    return readFileSync(`${folder}/unit.o`);
+  };
+  const object = compile('-g');
+  const btf = btfFromElf(object);
+  t.equal(structSize(btf, 'km_test'), 32);
+  t.same(structMembers(btf, 'km_test'), [
+    { name: 'addr', offsetBits: 0, sizeBytes: 16 },
+    { name: 'port', offsetBits: 128, sizeBytes: 2 },
+    { name: 'flags', offsetBits: 144 },
+    { name: 'rest', offsetBits: 160 },
+    { name: 'next', offsetBits: 192, sizeBytes: 8 },
+  ]);
+  t.equal(hasFunction(btf, 'km_function'), true);
+  t.equal(elfSection(object, '.BTF.no'), undefined);
+
+  for (let length = 0; length < object.length; length += 1) {
+    t.throws(() => btfFromElf(object.subarray(0, length)), ProbeError, `first ${length} bytes`);
+  }
+  const survive = (bytes: Uint8Array): void => {
+    try {
+      btfFromElf(bytes);
+    } catch (error) {
+      if (!(error instanceof ProbeError)) throw error;
+    }
+  };
+  const sectionTable = Number(new DataView(object.buffer, object.byteOffset).getBigUint64(40, true));
+  const places = [...Array.from({ length: 64 }, (_, i) => i), ...Array.from({ length: object.length - sectionTable }, (_, i) => sectionTable + i)];
+  for (const at of places) {
+    for (const value of [0, 0x7f, 0xff]) {
+      const bytes = Uint8Array.from(object);
+      bytes[at] = value;
+      t.doesNotThrow(() => survive(bytes), `byte ${at} = ${value}`);
+    }
+  }
+  t.throws(() => btfFromElf(compile()), { name: 'ProbeError', problem: 'unsupported', message: /compile with -g/ }, 'without debug information');
+  t.end();
+});
+
+t.test('what is not such an object', (t) => {
+  const elf = (change: (view: DataView) => void): Uint8Array => {
+    const view = new DataView(new ArrayBuffer(64));
+    view.setUint32(0, 0x7f454c46);
+    view.setUint8(4, 2);
+    view.setUint8(5, 1);
+    change(view);
+    return new Uint8Array(view.buffer);
+  };
+  t.throws(() => btfFromElf(new Uint8Array()), { name: 'ProbeError', problem: 'empty' });
+  t.throws(() => btfFromElf(new Uint8Array(63)), { name: 'ProbeError', problem: 'truncated' });
+  t.throws(() => btfFromElf(new Uint8Array(64)), { name: 'ProbeError', problem: 'garbage' });
+  t.throws(() => btfFromElf(elf((v) => v.setUint8(4, 1))), { name: 'ProbeError', problem: 'unsupported' }, '32-bit');
+  t.throws(() => btfFromElf(elf((v) => v.setUint8(5, 2))), { name: 'ProbeError', problem: 'unsupported' }, 'big-endian');
+  t.throws(() => btfFromElf(elf((v) => v.setUint16(60, 1, true))), { name: 'ProbeError', problem: 'garbage' }, 'section headers of 0 bytes');
+  t.throws(() => btfFromElf(elf((v) => { v.setBigUint64(40, 2n ** 63n, true); v.setUint16(58, 64, true); v.setUint16(60, 1, true); })), { name: 'ProbeError', problem: 'truncated' });
+  t.throws(() => btfFromElf(elf(() => undefined)), { name: 'ProbeError', problem: 'garbage' }, 'no sections at all');
+  t.end();
+});
