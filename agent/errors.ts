@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Exit codes, one for each class of failure; docs/errors.md explains them to users. */
+export const EXIT_CODES = {
+  internal: 1,
+  usage: 2,
+  kernel: 10,
+  helpers: 11,
+  build: 12,
+  mounts: 14,
+  daemon: 15,
+  privileges: 16,
+  requirement: 17,
+  state: 18,
+} as const;
+
+export type FailureClass = keyof typeof EXIT_CODES;
+
+/** What remedies say differently on each distribution. Every member is a phrase such as "apt-get install clang". */
+export interface InstallHints {
+  readonly clang: string;
+  readonly make: string;
+  readonly uapiHeaders: string;
+}
+
+export const NEUTRAL_HINTS: InstallHints = {
+  clang: 'install the package that brings clang',
+  make: 'install the package that brings make',
+  uapiHeaders: "install the package that brings the kernel's uapi headers (linux/bpf.h)",
+};
+
+interface ErrorEntry {
+  readonly class: FailureClass;
+  /** What is wrong in general; the error's own text says what it was this time. */
+  readonly cause: string;
+  readonly remedy: string | ((hints: InstallHints) => string);
+}
+
+const mapHeader = (hints: InstallHints): string => `on the host ${hints.uapiHeaders}, or name a header with --bpf-header`;
+
+/** Every failure that a user can meet. docs/errors.md repeats this table; a test holds the two equal. */
+export const ERRORS = {
+  KM_INTERNAL: {
+    class: 'internal',
+    cause: 'The agent met a situation that its authors did not foresee: a bug.',
+    remedy: 'Report it with the whole log at --log-level debug.',
+  },
+  KM_USAGE: {
+    class: 'usage',
+    cause: 'The command line cannot be understood.',
+    remedy: 'See --help.',
+  },
+  KM_MODE_NOT_BUILT: {
+    class: 'usage',
+    cause: 'The data plane mode is known by name but is not part of this build.',
+    remedy: 'Use --mode=ads.',
+  },
+  KM_PRIVILEGES: {
+    class: 'privileges',
+    cause: 'The process may not mount file systems or load eBPF programs.',
+    remedy: 'Run as root in a privileged container, or use sudo; plan, inspect and --help work for every user.',
+  },
+  KM_REQUIRED_CAPABILITY: {
+    class: 'requirement',
+    cause: 'A capability named by --require cannot be had on this node.',
+    remedy: "Do what the capability table says would turn it on, or take it out of --require.",
+  },
+  KM_RELEASE: {
+    class: 'kernel',
+    cause: 'The kernel release does not look like one.',
+    remedy: 'Compare with `uname -r`; for inspect, give the release by --kernel-release.',
+  },
+  KM_BPF_UNSUPPORTED: {
+    class: 'kernel',
+    cause: 'The kernel was built without the eBPF features that steering connections needs.',
+    remedy: 'Boot a kernel with CONFIG_BPF_SYSCALL=y and CONFIG_CGROUP_BPF=y.',
+  },
+  KM_INPUT_FILE: {
+    class: 'kernel',
+    cause: 'A file with facts about the kernel cannot be read or is not what it should be.',
+    remedy: 'Check that the file exists, is readable and is of the right kind.',
+  },
+  KM_HELPERS_MISSING: {
+    class: 'helpers',
+    cause: "No uapi header linux/bpf.h was found, and the kernel has no BTF that could answer instead.",
+    remedy: mapHeader,
+  },
+  KM_HELPERS_DIRECTORY: {
+    class: 'helpers',
+    cause: 'A directory stands where linux/bpf.h should be: a container volume of a file that the host lacks becomes an empty directory.',
+    remedy: (hints) => `Remove the directory, then ${mapHeader(hints)}.`,
+  },
+  KM_HELPERS_UNREADABLE: {
+    class: 'helpers',
+    cause: 'linux/bpf.h is there but cannot be read.',
+    remedy: (hints) => `Check its permissions and size, or ${mapHeader(hints)}.`,
+  },
+  KM_HELPERS_EMPTY: {
+    class: 'helpers',
+    cause: 'linux/bpf.h has no contents.',
+    remedy: mapHeader,
+  },
+  KM_HELPERS_TRUNCATED: {
+    class: 'helpers',
+    cause: 'linux/bpf.h ends in the middle of its list of helpers.',
+    remedy: mapHeader,
+  },
+  KM_HELPERS_GARBAGE: {
+    class: 'helpers',
+    cause: 'linux/bpf.h has no list of helpers that can be read.',
+    remedy: mapHeader,
+  },
+  KM_SOURCES: {
+    class: 'build',
+    cause: 'The sources of the eBPF programs are not in the install folder.',
+    remedy: 'Install the agent anew; the folder bpf/ belongs beside agent.js.',
+  },
+  KM_CLANG_MISSING: {
+    class: 'build',
+    cause: 'clang, which compiles the eBPF programs, is not there or does not run.',
+    remedy: (hints) => hints.clang,
+  },
+  KM_MAKE_MISSING: {
+    class: 'build',
+    cause: 'make, which builds the eBPF programs, is not there or does not run.',
+    remedy: (hints) => hints.make,
+  },
+  KM_BPF_COMPILE: {
+    class: 'build',
+    cause: 'make or clang refused the eBPF programs.',
+    remedy: 'Read the first error of the compiler; a missing header names the package that lacks.',
+  },
+  KM_BUILD_TIMEOUT: {
+    class: 'build',
+    cause: 'The compilation took longer than it may.',
+    remedy: 'Give the container more CPU, then start again.',
+  },
+  KM_BUILD_MEMORY: {
+    class: 'build',
+    cause: 'The kernel killed the compiler because the memory limit was reached.',
+    remedy: "Raise the container's memory limit (resources.limits.memory), then start again.",
+  },
+  KM_STATE_DIR: {
+    class: 'state',
+    cause: 'The state folder cannot be read or written.',
+    remedy: 'Name a folder on a writable file system with free space by --state-dir.',
+  },
+  KM_AGENT_RUNNING: {
+    class: 'state',
+    cause: 'An agent that uses this state folder is running.',
+    remedy: 'Stop that agent first (SIGTERM).',
+  },
+  KM_FILESYSTEM_UNSUPPORTED: {
+    class: 'mounts',
+    cause: 'The kernel does not know a file system that is needed.',
+    remedy: 'Boot a kernel with CONFIG_CGROUPS=y and CONFIG_BPF_SYSCALL=y.',
+  },
+  KM_MOUNT_POINT: {
+    class: 'mounts',
+    cause: 'The folder to mount on cannot be used.',
+    remedy: 'Choose another folder with --cgroup2-path or --bpf-fs-path.',
+  },
+  KM_MOUNT_FOREIGN: {
+    class: 'mounts',
+    cause: 'A file system of another type is mounted where ours belongs.',
+    remedy: 'Unmount it, or choose another folder with --cgroup2-path or --bpf-fs-path.',
+  },
+  KM_MOUNT_FAILED: {
+    class: 'mounts',
+    cause: 'mount refused.',
+    remedy: 'Run in a privileged container; security modules (SELinux, AppArmor, seccomp) may forbid mounts.',
+  },
+  KM_UNMOUNT_FAILED: {
+    class: 'mounts',
+    cause: 'A file system that the agent mounted could not be unmounted.',
+    remedy: 'End the processes that use it, then run `node agent.js cleanup`.',
+  },
+  KM_CGROUP2_NOT_ROOT: {
+    class: 'mounts',
+    cause: 'Only a part of the cgroup2 hierarchy can be seen from here; programs attached there would steer nothing else.',
+    remedy: 'Run the container in the cgroup namespace of the host, or map /proc of the host to /host/proc.',
+  },
+  KM_CGROUP2_OPTIONS: {
+    class: 'mounts',
+    cause: "Mounting cgroup2 changed the mount options of the host's hierarchy.",
+    remedy: "Mount the host's cgroup2 into the container, so that it can be bound instead.",
+  },
+  KM_ATTACH_CGROUP: {
+    class: 'mounts',
+    cause: 'The folder named by --attach-cgroup is no cgroup below the cgroup2 mount.',
+    remedy: 'Create the cgroup before the start; name it relative to the root of the hierarchy.',
+  },
+  KM_DAEMON_MISSING: {
+    class: 'daemon',
+    cause: 'The program kmesh-daemon is not in the install folder.',
+    remedy: 'Install the agent anew; daemon.js belongs beside agent.js.',
+  },
+  KM_DAEMON_START: {
+    class: 'daemon',
+    cause: 'kmesh-daemon could not be started.',
+    remedy: 'Check the limits on processes and memory of the container.',
+  },
+  KM_DAEMON_PORT: {
+    class: 'daemon',
+    cause: "Something answers on the port of kmesh-daemon's admin interface already.",
+    remedy: 'Stop it (another agent on this node?), or choose another port with --admin-port.',
+  },
+  KM_DAEMON_EXITED: {
+    class: 'daemon',
+    cause: 'kmesh-daemon ended and is not started again.',
+    remedy: "Read the daemon's last lines.",
+  },
+  KM_DAEMON_CLEANUP: {
+    class: 'daemon',
+    cause: 'kmesh-daemon could not remove its pinned programs and maps.',
+    remedy: 'Run `node agent.js cleanup` again; `bpftool net` and `bpftool link` show what is left.',
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface KmeshErrorOptions extends ErrorOptions {
+  /** Last lines of the tool that failed, oldest first. */
+  readonly tail?: readonly string[] | undefined;
+  readonly hints?: InstallHints | undefined;
+  /** Overrides the exit code of the class: the daemon's own code is passed on. */
+  readonly exitCode?: number | undefined;
+}
+
+/** A failure that a user can do something about: code, what happened, the tool's last lines, the remedy. */
+export class KmeshError extends Error {
+  override readonly name = 'KmeshError';
+  readonly code: ErrorCode;
+  /** What happened this time; `message` has the code in front. */
+  readonly detail: string;
+  readonly general: string;
+  readonly remedy: string;
+  readonly tail: readonly string[];
+  readonly exitCode: number;
+
+  constructor(code: ErrorCode, detail: string, options: KmeshErrorOptions = {}) {
+    super(`${code}: ${detail}`, options.cause === undefined ? undefined : { cause: options.cause });
+    const entry: ErrorEntry = ERRORS[code];
+    this.code = code;
+    this.detail = detail;
+    this.general = entry.cause;
+    this.remedy = typeof entry.remedy === 'string' ? entry.remedy : entry.remedy(options.hints ?? NEUTRAL_HINTS);
+    this.tail = options.tail ?? [];
+    this.exitCode = options.exitCode ?? EXIT_CODES[entry.class];
+  }
+
+  /** The error for people: several lines, the cause first. */
+  toText(): string {
+    const tail = this.tail.map((line) => `  | ${line}`);
+    return [this.message, `  ${this.general}`, ...tail, `  remedy: ${this.remedy}`].join('\n');
+  }
+
+  /** The error for logs that are read by machines. */
+  toJSON(): Record<string, unknown> {
+    return { code: this.code, detail: this.detail, cause: this.general, remedy: this.remedy, tail: this.tail, exitCode: this.exitCode };
+  }
+}
+
+/** Any thrown value as a KmeshError; what is not one already is a bug. */
+export function asKmeshError(thrown: unknown): KmeshError {
+  if (thrown instanceof KmeshError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const stack = thrown instanceof Error ? (thrown.stack ?? '').split('\n').slice(1, 8) : [];
+  return new KmeshError('KM_INTERNAL', message, { cause: thrown, tail: stack.map((line) => line.trim()) });
+}

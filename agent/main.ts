@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseCommandLine } from './cli.js';
+import { cleanup } from './commands/cleanup.js';
+import { inspect } from './commands/inspect.js';
+import { plan } from './commands/plan.js';
+import { run } from './commands/run.js';
+import type { Context } from './context.js';
+import { asKmeshError } from './errors.js';
+import { exec, startService } from './exec.js';
+import { takeOwnGid } from './identity.js';
+import { createLogger } from './log.js';
+import type { AgentOptions } from './options.js';
+import { requirePrivileges } from './privileges.js';
+import { CAPABILITY_NAMES } from './requirements.js';
+import { SEQUENCE } from './sequence.js';
+import { stopOnSignals } from './supervisor/signals.js';
+import { sys } from './sys.js';
+import { agentVersion } from './version.js';
+
+/** Holds agent.js, daemon.js, bpf/ and config/. From its sources the agent runs one folder below. */
+function installFolder(): string {
+  const here = fileURLToPath(import.meta.url);
+  const folder = path.dirname(here);
+  return path.basename(here) === 'agent.js' ? folder : path.dirname(folder);
+}
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+async function main(argv: readonly string[]): Promise<number> {
+  const root = installFolder();
+  const line = await parseCommandLine(argv, { phases: SEQUENCE, capabilities: CAPABILITY_NAMES, terminal: process.stdout.isTTY === true });
+  switch (line.command) {
+    case 'help':
+      print(line.text);
+      return 0;
+    case 'version':
+      print(await agentVersion(sys, root));
+      return 0;
+    case 'inspect':
+      await inspect(sys, root, line.options, print);
+      return 0;
+    default:
+      return await onNode(line.command, line.options, line.hints, root);
+  }
+}
+
+async function onNode(command: 'run' | 'plan' | 'cleanup', options: AgentOptions, hints: readonly string[], root: string): Promise<number> {
+  if (command !== 'plan') await requirePrivileges(sys);
+  const log = createLogger(options.logLevel, options.logFormat, command === 'plan' ? 2 : 1);
+  const stop = command === 'cleanup' ? new AbortController().signal : stopOnSignals();
+  const ctx: Context = { options, root, log, sys, exec, startService, stop, results: {} };
+  for (const hint of hints) log.warn(hint);
+  switch (command) {
+    case 'run':
+      await takeOwnGid();
+      log.info({ version: await agentVersion(sys, root), argv: process.argv.slice(2) }, `Kmesh node agent ${await agentVersion(sys, root)}`);
+      return await run(ctx, SEQUENCE);
+    case 'plan':
+      await plan(ctx, SEQUENCE, print);
+      return 0;
+    case 'cleanup':
+      return await cleanup(ctx);
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (thrown) {
+  const error = asKmeshError(thrown);
+  process.stderr.write(`${error.toText()}\n`);
+  process.exitCode = error.exitCode;
+}

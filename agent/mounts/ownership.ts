@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import type { Context } from '../context.js';
+import type { Mount } from '../probe/mountinfo.js';
+import { readState, removeState, writeState } from '../stateFiles.js';
+
+const FILE = 'owned.json';
+
+const ownedMount = z.object({
+  /** Without symbolic links, as in mountinfo. */
+  path: z.string().startsWith('/'),
+  fsType: z.string(),
+  /** `major:minor` of the file system; null: it was about to be mounted when the agent died. */
+  device: z.string().nullable(),
+});
+
+const ownership = z.object({
+  /** Mounts do not outlive a boot; folders do. */
+  bootId: z.string(),
+  mounts: z.array(ownedMount).max(64),
+  folders: z.array(z.string().startsWith('/')).max(64),
+});
+
+export type OwnedMount = z.infer<typeof ownedMount>;
+
+/** Mounts and folders that the agent made, on record so that a crash does not turn them into somebody else's. */
+export type Ownership = z.infer<typeof ownership>;
+
+/** What is ours according to the state folder; mounts of an earlier boot are left out. */
+export async function readOwnership(ctx: Context): Promise<Ownership> {
+  const bootId = (await ctx.sys.readText('/proc/sys/kernel/random/boot_id', 64)).trim();
+  const found = await readState(ctx, FILE, ownership);
+  if (found === undefined) return { bootId, mounts: [], folders: [] };
+  return { bootId, mounts: found.bootId === bootId ? found.mounts : [], folders: found.folders };
+}
+
+export async function writeOwnership(ctx: Context, owned: Ownership): Promise<void> {
+  if (owned.mounts.length === 0 && owned.folders.length === 0) await removeState(ctx, FILE);
+  else await writeState(ctx, FILE, owned);
+}
+
+/** Whether a mount that is there now is the one on record: same place, type and file system instance. */
+export function isOwned(mount: Mount | undefined, owned: OwnedMount): boolean {
+  return mount !== undefined && mount.mountPoint === owned.path && mount.fsType === owned.fsType && (owned.device === null || owned.device === mount.device);
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type Context, failure } from '../context.js';
+import { type Mount, topMountAt } from '../probe/mountinfo.js';
+import { readMounts } from './mountTable.js';
+import { type Ownership, readOwnership, writeOwnership } from './ownership.js';
+
+/** A folder to mount on, and what is mounted there now. */
+export interface Place {
+  /** Without symbolic links: as the kernel writes it in mountinfo. */
+  readonly path: string;
+  readonly mounted: Mount | undefined;
+  /** Folders that had to be made. */
+  readonly made: readonly string[];
+}
+
+/**
+ * Makes the folder if need be and looks at what is mounted there.
+ * @throws KM_MOUNT_POINT when it cannot be made, is no folder, or holds files that a mount would hide
+ */
+export async function preparePlace(ctx: Context, folder: string): Promise<Place> {
+  const made = await makeFolders(ctx, folder);
+  const owned = await readOwnership(ctx);
+  if (made.length > 0) await writeOwnership(ctx, { ...owned, folders: [...owned.folders, ...made] });
+  const entry = await ctx.sys.stat(folder);
+  if (entry?.kind !== 'directory') throw failure(ctx, 'KM_MOUNT_POINT', `${folder} is not a directory`);
+  const path = await ctx.sys.realPath(folder);
+  const mounted = topMountAt(await readMounts(ctx), path);
+  if (mounted === undefined && (await ctx.sys.list(path)).length > 0) {
+    throw failure(ctx, 'KM_MOUNT_POINT', `${path} holds files that a mount would hide`);
+  }
+  return { path, mounted, made };
+}
+
+async function makeFolders(ctx: Context, folder: string): Promise<readonly string[]> {
+  try {
+    return await ctx.sys.makeFolders(folder);
+  } catch (error) {
+    throw failure(ctx, 'KM_MOUNT_POINT', `${folder} cannot be made: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** @throws KM_MOUNT_FOREIGN when something of another type is mounted at the place */
+export function refuseForeign(ctx: Context, place: Place, fsType: string): void {
+  const { mounted, path } = place;
+  if (mounted !== undefined && mounted.fsType !== fsType) {
+    throw failure(ctx, 'KM_MOUNT_FOREIGN', `${path} should be ${fsType}, but ${mounted.fsType} (${mounted.source}) is mounted there`);
+  }
+}
+
+/** @throws KM_FILESYSTEM_UNSUPPORTED when the kernel has no such file system */
+export async function requireFileSystem(ctx: Context, fsType: string): Promise<void> {
+  const known = await ctx.sys.readText('/proc/filesystems', 1 << 16);
+  if (!known.split('\n').some((line) => line.split('\t')[1] === fsType)) {
+    throw failure(ctx, 'KM_FILESYSTEM_UNSUPPORTED', `${fsType} is not in /proc/filesystems`);
+  }
+}
+
+/**
+ * Runs `mount`, which must put a file system of this type on the place, and keeps the record of what is ours
+ * true at every moment: an intent before, the identity of the mount after.
+ */
+export async function mountAs(ctx: Context, place: Place, fsType: string, mount: () => Promise<void>): Promise<Mount> {
+  const record = async (owned: Ownership, device: string | null): Promise<void> =>
+    writeOwnership(ctx, { ...owned, mounts: [...owned.mounts.filter(({ path }) => path !== place.path), { path: place.path, fsType, device }] });
+  await record(await readOwnership(ctx), null);
+  await mount();
+  const top = topMountAt(await readMounts(ctx), place.path);
+  if (top?.fsType !== fsType) throw failure(ctx, 'KM_MOUNT_FAILED', `mount reported success, but no ${fsType} is at ${place.path}`);
+  await record(await readOwnership(ctx), top.device);
+  return top;
+}

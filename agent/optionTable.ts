@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Options as YargsOptions } from 'yargs';
+import { LOG_LEVELS, ON_STOP, RESTART } from './options.js';
+
+const text = (describe: string, value?: string): YargsOptions => ({ type: 'string', requiresArg: true, describe, ...(value === undefined ? {} : { default: value }) });
+
+const oneOf = (describe: string, choices: readonly string[], value: string): YargsOptions => text(`${describe}: ${choices.join(', ')}`, value);
+
+/** Options of `run`, `plan` and `cleanup`. What is not here goes to kmesh-daemon. */
+export const agentTable = {
+  mode: text('Data plane mode: ads (kernel-native is the same)', 'ads'),
+  'state-dir': text('Folder for build results and records', '/var/lib/kmesh'),
+  'cgroup2-path': text('Where the cgroup2 hierarchy is mounted', '/mnt/kmesh_cgroup2'),
+  'attach-cgroup': text('Steer only processes in this cgroup, named relative to the root of the hierarchy'),
+  'bpf-fs-path': text('bpffs; pins go below bpf_kmesh/ there', '/sys/fs/bpf'),
+  'bpf-header': text("The host's linux/bpf.h; by default it is looked for in the known places"),
+  until: text('Last phase to run; what was done stays, and `cleanup` removes it'),
+  require: text('Capabilities without which the start fails, separated by commas, for example l4 or l7'),
+  restart: oneOf('When kmesh-daemon is started again after it died', RESTART, 'on-failure'),
+  'on-stop': oneOf('What happens to the node when the agent stops', ON_STOP, 'auto'),
+  'log-level': oneOf('Least severe level that is logged', LOG_LEVELS, 'info'),
+  'log-format': text('json: one object a line; pretty: lines for people; default: pretty on a terminal'),
+} satisfies Record<string, YargsOptions>;
+
+/** Options of `inspect`. */
+export const inspectTable = {
+  json: { type: 'boolean', default: false, describe: 'Print one JSON object' },
+  'bpf-header': text('Read the helpers from this linux/bpf.h instead of the running kernel'),
+  'kernel-release': text('Release to decide for, as `uname -r` prints it'),
+  'kernel-config': text('Kernel configuration to decide by, plain or gzip'),
+  btf: text("BTF to decide by instead of the running kernel's"),
+} satisfies Record<string, YargsOptions>;
+
+/** The commands and what they do, for the help text. */
+export const COMMANDS = {
+  run: 'Bring the node up and keep it up (the default)',
+  plan: 'Print what run would do here and why; changes nothing',
+  cleanup: 'Remove what a run left: pins, mounts, processes, build results',
+  inspect: 'Print kernel, helpers, macros and capabilities; changes nothing, for every user',
+} as const;
+
+export type CommandName = keyof typeof COMMANDS;
+
+export const COMMAND_NAMES = Object.keys(COMMANDS) as readonly CommandName[];

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { LogFormat } from './log.js';
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+export const ON_STOP = ['auto', 'keep', 'cleanup'] as const;
+export const RESTART = ['on-failure', 'never'] as const;
+
+/** Spellings of the mode that is built, and of the one that is known but not built. */
+export const MODES = { ads: ['ads', 'kernel-native'], workload: ['workload', 'dual-engine'] } as const;
+
+export type OnStop = (typeof ON_STOP)[number];
+export type RestartPolicy = (typeof RESTART)[number];
+
+/** The agent's options after parsing; all paths are absolute. */
+export interface AgentOptions {
+  readonly mode: 'ads';
+  readonly stateDir: string;
+  readonly cgroup2Path: string;
+  /** A folder below the root of the cgroup2 hierarchy, relative to it; undefined: the root itself. */
+  readonly attachCgroup: string | undefined;
+  readonly bpfFsPath: string;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  readonly logFormat: LogFormat;
+  /** Last phase to run; undefined: all. */
+  readonly until: string | undefined;
+  readonly onStop: OnStop;
+  readonly restart: RestartPolicy;
+  /** Names of capabilities without which the node must not come up. */
+  readonly require: readonly string[];
+  /** A bpf.h that the user named. */
+  readonly bpfHeader: string | undefined;
+  /** Words that the agent does not know; kmesh-daemon gets them as they are. */
+  readonly daemonArgs: readonly string[];
+}
+
+/** Options of `inspect`: inputs that replace those of the running machine. */
+export interface InspectOptions {
+  readonly json: boolean;
+  readonly bpfHeader: string | undefined;
+  readonly kernelRelease: string | undefined;
+  readonly kernelConfig: string | undefined;
+  readonly btf: string | undefined;
+}

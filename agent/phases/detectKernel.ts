@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type Context, failure, need } from '../context.js';
+import { gatherNode, KERNEL_BTF } from '../gather/kernel.js';
+import type { Phase } from '../phase.js';
+import { type Btf, parseBtf } from '../probe/btf.js';
+import { distributionOf, installRemedy } from '../probe/distributions.js';
+import { type KernelFacts } from '../probe/facts.js';
+import { parseKconfig } from '../probe/kconfig.js';
+import { kernelFacts } from '../probe/kernelFacts.js';
+import { ProbeError } from '../probe/probeError.js';
+import { parseRelease } from '../probe/release.js';
+
+/** Reads what the running kernel and the node offer; refuses a kernel on which nothing could be steered. */
+export const detectKernel: Phase = {
+  name: 'detect-kernel',
+  summary: 'read what the kernel, the distribution and the own cgroup offer',
+  async run(ctx) {
+    await detect(ctx);
+    const facts = need(ctx, 'kernel');
+    for (const line of describe(facts)) ctx.log.info(line);
+    refuseWithoutBpf(ctx, facts);
+  },
+  async plan(ctx) {
+    await detect(ctx);
+    return describe(need(ctx, 'kernel'));
+  },
+};
+
+async function detect(ctx: Context): Promise<void> {
+  const { sys, results } = ctx;
+  const release = sys.kernelRelease;
+  if (parseRelease(release) === undefined) throw failure(ctx, 'KM_RELEASE', `"${release}" is no kernel release`);
+  const node = await gatherNode(sys, release);
+  const own = distributionOf(node.ownOs);
+  const host = distributionOf(node.hostOs);
+  results.hints = {
+    clang: installRemedy(own, 'clang', release),
+    make: installRemedy(own, 'make', release),
+    uapiHeaders: installRemedy(host, 'uapiHeaders', release),
+  };
+  results.btf = node.btf === undefined ? undefined : readBtf(ctx, node.btf);
+  results.kernel = kernelFacts({
+    release,
+    architecture: sys.architecture,
+    osRelease: node.hostOs,
+    config: node.config === undefined ? undefined : { path: node.config.path, options: parseKconfig(node.config.text) },
+    btf: results.btf === undefined ? undefined : { path: KERNEL_BTF, btf: results.btf },
+    uioHeader: node.headerTree.uioHeader,
+    procModules: node.procModules,
+    procIfInet6: node.procIfInet6,
+    mounts: node.mounts,
+    memoryLimitBytes: node.limits.memoryLimitBytes,
+    cpuLimit: node.limits.cpuLimit,
+  });
+  results.kernelFiles = {
+    configText: node.config?.text,
+    headerTree: node.headerTree,
+    libbpfVersion: node.libbpfVersion,
+    memoryEventFiles: node.limits.memoryEventFiles,
+  };
+}
+
+function readBtf(ctx: Context, bytes: Uint8Array): Btf | undefined {
+  try {
+    return parseBtf(bytes);
+  } catch (error) {
+    if (!(error instanceof ProbeError)) throw error;
+    ctx.log.warn(`${KERNEL_BTF} cannot be used: ${error.message}`);
+    return undefined;
+  }
+}
+
+function describe(facts: KernelFacts): readonly string[] {
+  const memory = facts.memoryLimitBytes === undefined ? 'no memory limit' : `memory limit ${Math.round(facts.memoryLimitBytes / 2 ** 20)} MiB`;
+  const cpu = facts.cpuLimit === undefined ? 'no CPU limit' : `CPU limit ${facts.cpuLimit}`;
+  return [
+    `Linux ${facts.release} on ${facts.architecture}, ${facts.distributionName}`,
+    `configuration: ${facts.configSource ?? 'not found'}; modules: ${facts.moduleSupport.answer} (${facts.moduleSupport.evidence}); BTF: ${facts.btf.answer} (${facts.btf.evidence})`,
+    `cgroups: ${facts.cgroupVersion} (${facts.cgroupEvidence}); ${memory}, ${cpu}`,
+  ];
+}
+
+function refuseWithoutBpf(ctx: Context, facts: KernelFacts): void {
+  const missing = [facts.bpfSyscall, facts.cgroupBpf].filter((fact) => fact.answer === 'no');
+  if (missing.length > 0) throw failure(ctx, 'KM_BPF_UNSUPPORTED', missing.map((fact) => fact.evidence).join('; '));
+}

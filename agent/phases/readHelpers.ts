@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type Context, failure, need } from '../context.js';
+import type { ErrorCode } from '../errors.js';
+import { type HeaderProblem, headerPlaces, readBpfHeader } from '../gather/bpfHeader.js';
+import type { Phase } from '../phase.js';
+import { btfHelpers } from '../probe/btf.js';
+import { type HelperFacts, mergeHelpers } from '../probe/helperFacts.js';
+
+const CODES: Record<HeaderProblem, ErrorCode> = {
+  missing: 'KM_HELPERS_MISSING',
+  directory: 'KM_HELPERS_DIRECTORY',
+  unreadable: 'KM_HELPERS_UNREADABLE',
+  empty: 'KM_HELPERS_EMPTY',
+  truncated: 'KM_HELPERS_TRUNCATED',
+  garbage: 'KM_HELPERS_GARBAGE',
+};
+
+/** Finds out which BPF helpers the kernel has: from its own types, compared with the host's linux/bpf.h. */
+export const readHelpers: Phase = {
+  name: 'read-helpers',
+  summary: "read the BPF helpers from the kernel's types and the host's linux/bpf.h",
+  async run(ctx) {
+    await read(ctx);
+    ctx.log.info(describe(need(ctx, 'helpers')));
+  },
+  async plan(ctx) {
+    await read(ctx);
+    return [describe(need(ctx, 'helpers'))];
+  },
+};
+
+async function read(ctx: Context): Promise<void> {
+  const { results, options, root, sys, log } = ctx;
+  const btf = results.btf === undefined ? undefined : btfHelpers(results.btf);
+  results.btf = undefined;
+  const places = options.bpfHeader === undefined ? headerPlaces(root) : [options.bpfHeader];
+  const reading = await readBpfHeader(sys, places);
+  if (!reading.ok && btf === undefined) throw failure(ctx, CODES[reading.problem], reading.detail);
+  const warnings = reading.ok ? [] : [`${CODES[reading.problem]}: ${reading.detail}; the kernel's BTF answers in its place`];
+  results.helpers = mergeHelpers(reading.ok ? reading.header : undefined, btf, warnings);
+  for (const warning of results.helpers.warnings) log.warn(warning);
+}
+
+function describe({ helpers, source, header }: HelperFacts): string {
+  const from = source === 'btf' ? "the running kernel's BTF" : (header?.path ?? 'nowhere');
+  return `${helpers.size} BPF helpers, from ${from}`;
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { buildKey } from '../build/cacheKey.js';
+import { configHeader, helperIdsHeader } from '../build/generatedHeaders.js';
+import { type Context, failure, need } from '../context.js';
+import { digestSources } from '../gather/buildInputs.js';
+import type { Phase } from '../phase.js';
+import { decideCapabilities } from '../probe/capabilities.js';
+import { unknown } from '../probe/fact.js';
+import { decideMacros, MACRO_NAMES, type Macros, vendorHelperIds } from '../probe/macros.js';
+import { checkRequirements } from '../requirements.js';
+import { formatCapabilityTable } from '../status/capabilityTable.js';
+import { runTool, toolFailure } from '../tool.js';
+
+const MAX_HEADER_BYTES = 1 << 16;
+
+/** Decides what is compiled in and writes it as headers into the folder of this build. */
+export const setMacros: Phase = {
+  name: 'set-macros',
+  summary: 'decide macros and capabilities; write the generated headers to the build folder',
+  async run(ctx) {
+    await decide(ctx);
+    logCapabilities(ctx);
+    checkRequirements(ctx, need(ctx, 'capabilities'));
+    await writeHeaders(ctx);
+    ctx.log.info(describe(need(ctx, 'macros')));
+  },
+  async plan(ctx) {
+    await decide(ctx);
+    const { include } = need(ctx, 'build');
+    return [formatCapabilityTable(need(ctx, 'capabilities')), describe(need(ctx, 'macros')), `would write kmesh_config.h and kmesh_helper_ids.h to ${include}`];
+  },
+};
+
+async function decide(ctx: Context): Promise<void> {
+  const { results } = ctx;
+  const facts = need(ctx, 'kernel');
+  const helpers = need(ctx, 'helpers');
+  const files = need(ctx, 'kernelFiles');
+  const macros = decideMacros(facts, helpers, files.libbpfVersion, facts.iterUbuf, facts.kfunc);
+  results.macros = macros;
+  results.capabilities = decideCapabilities(facts, helpers, macros, {
+    l4Programs: unknown('the programs are compiled in the next phase'),
+    moduleSources: (await ctx.sys.stat(path.join(ctx.root, 'kernel/Makefile'))) !== undefined,
+    kernelHeaders: files.headerTree.fact,
+  });
+  const key = await keyOf(ctx, macros);
+  const folder = path.join(ctx.options.stateDir, 'build', key);
+  results.build = { key, folder, include: path.join(folder, 'include'), objects: path.join(folder, 'bpf') };
+}
+
+async function keyOf(ctx: Context, macros: Macros): Promise<string> {
+  const files = need(ctx, 'kernelFiles');
+  const facts = need(ctx, 'kernel');
+  const folder = path.join(ctx.root, 'bpf');
+  const sources = await digestSources(ctx.sys, folder);
+  if (sources === undefined) throw failure(ctx, 'KM_SOURCES', `there is no ${folder}/Makefile`);
+  const { moduleSymvers } = files.headerTree;
+  return buildKey({
+    release: facts.release,
+    architecture: facts.architecture,
+    configSha256: files.configText === undefined ? undefined : createHash('sha256').update(files.configText).digest('hex'),
+    moduleSymversSha256: moduleSymvers === undefined ? undefined : await ctx.sys.sha256(moduleSymvers),
+    compiler: await compilerVersion(ctx),
+    libbpfVersion: files.libbpfVersion,
+    macros: Object.fromEntries(MACRO_NAMES.map((name) => [name, macros[name].value])),
+    helperIds: vendorHelperIds(need(ctx, 'helpers')),
+    sources,
+  });
+}
+
+async function compilerVersion(ctx: Context): Promise<string> {
+  const version = await runTool(ctx, 'clang', ['--version']).catch((error: unknown) => {
+    throw toolFailure(ctx, 'KM_CLANG_MISSING', 'clang does not tell its version', error);
+  });
+  return version.stdout;
+}
+
+/** Headers that are there already with the same text keep their age, so that make has nothing to do. */
+async function writeHeaders(ctx: Context): Promise<void> {
+  const { include } = need(ctx, 'build');
+  const texts = { 'kmesh_config.h': configHeader(need(ctx, 'macros')), 'kmesh_helper_ids.h': helperIdsHeader(vendorHelperIds(need(ctx, 'helpers'))) };
+  try {
+    await ctx.sys.makeFolders(include);
+    for (const [name, text] of Object.entries(texts)) {
+      const file = path.join(include, name);
+      const there = (await ctx.sys.stat(file)) === undefined ? undefined : await ctx.sys.readText(file, MAX_HEADER_BYTES);
+      if (there !== text) await ctx.sys.writeFileAtomically(file, text);
+    }
+  } catch (error) {
+    throw failure(ctx, 'KM_STATE_DIR', `the generated headers cannot be written to ${include}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function describe(macros: Macros): string {
+  const [on, off] = [1, 0].map((value) => MACRO_NAMES.filter((name) => macros[name].value === value));
+  return `macros set to 1: ${on?.join(', ') || 'none'}; to 0: ${off?.join(', ') || 'none'}`;
+}
+
+function logCapabilities(ctx: Context): void {
+  const capabilities = need(ctx, 'capabilities');
+  const table = ctx.options.logFormat === 'json' ? 'what this node can do' : `what this node can do\n${formatCapabilityTable(capabilities)}`;
+  ctx.log.info({ capabilities }, table);
+}

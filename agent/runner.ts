@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Context } from './context.js';
+import { asKmeshError, type KmeshError } from './errors.js';
+import { logError } from './report.js';
+import type { Phase, UndoScope } from './phase.js';
+
+export interface PhaseTiming {
+  readonly phase: string;
+  readonly outcome: 'done' | 'skipped' | 'failed';
+  readonly ms: number;
+}
+
+/** What became of a run of phases. */
+export interface Progress {
+  /** Phases whose `run` was begun, in order: what `undoPhases` takes back. */
+  readonly begun: readonly Phase[];
+  readonly timings: readonly PhaseTiming[];
+  /** Why it ended early. */
+  readonly error: KmeshError | undefined;
+  /** The agent was told to stop before the last phase was done. */
+  readonly stopped: boolean;
+}
+
+/**
+ * Runs phases in order, one log line each, up to the first that fails or until the agent is told to stop.
+ * Never throws: what was begun has to be undone by the caller.
+ */
+export async function runPhases(phases: readonly Phase[], ctx: Context): Promise<Progress> {
+  const begun: Phase[] = [];
+  const timings: PhaseTiming[] = [];
+  let error: KmeshError | undefined;
+  for (const [index, phase] of phases.entries()) {
+    if (ctx.stop.aborted) break;
+    const label = `phase ${phase.name} (${index + 1}/${phases.length})`;
+    const started = ctx.sys.now();
+    const elapsed = (): number => Math.round(ctx.sys.now() - started);
+    try {
+      const skipped = await phase.when?.(ctx);
+      if (skipped === undefined) {
+        ctx.log.debug({ phase: phase.name }, `${label}: started`);
+        begun.push(phase);
+        await phase.run(ctx);
+      }
+      const outcome = skipped === undefined ? 'done' : 'skipped';
+      timings.push({ phase: phase.name, outcome, ms: elapsed() });
+      ctx.log.info({ phase: phase.name, outcome, ms: elapsed() }, `${label}: ${skipped === undefined ? `done, ${elapsed()} ms` : `skipped, ${skipped.skip}`}`);
+    } catch (thrown) {
+      timings.push({ phase: phase.name, outcome: 'failed', ms: elapsed() });
+      if (ctx.stop.aborted) {
+        ctx.log.info({ phase: phase.name, outcome: 'stopped', ms: elapsed() }, `${label}: stopped by ${ctx.stop.reason}, ${elapsed()} ms`);
+        break;
+      }
+      error = asKmeshError(thrown);
+      ctx.log.error({ phase: phase.name, outcome: 'failed', ms: elapsed() }, `${label}: failed, ${elapsed()} ms`);
+      logError(ctx.log, ctx.options.logFormat, error);
+      break;
+    }
+  }
+  const complete = timings.length === phases.length && error === undefined;
+  return { begun, timings, error, stopped: ctx.stop.aborted && !complete };
+}
+
+/**
+ * Undoes phases, the last one first. A failure does not keep the earlier phases from being undone.
+ * @returns the failures, in the order in which they happened
+ */
+export async function undoPhases(begun: readonly Phase[], ctx: Context, scope: UndoScope): Promise<readonly KmeshError[]> {
+  const errors: KmeshError[] = [];
+  for (const phase of [...begun].reverse()) {
+    if (phase.undo === undefined) continue;
+    const started = ctx.sys.now();
+    try {
+      await phase.undo(ctx, scope);
+      const ms = Math.round(ctx.sys.now() - started);
+      ctx.log.info({ phase: phase.name, outcome: 'undone', ms }, `phase ${phase.name}: undone, ${ms} ms`);
+    } catch (thrown) {
+      const error = asKmeshError(thrown);
+      errors.push(error);
+      ctx.log.error({ phase: phase.name, outcome: 'undo failed' }, `phase ${phase.name}: could not be undone`);
+      logError(ctx.log, ctx.options.logFormat, error);
+    }
+  }
+  return errors;
+}
+
+/** The phases up to and with `until`; all when it is undefined. */
+export function phasesUntil(phases: readonly Phase[], until: string | undefined): readonly Phase[] {
+  const last = until === undefined ? phases.length : phases.findIndex((phase) => phase.name === until) + 1;
+  return phases.slice(0, last);
+}
+
+/** `3 phases in 52 ms: detect-kernel 12, read-helpers 40; skipped: compile-module`. */
+export function timingSummary(timings: readonly PhaseTiming[]): string {
+  const ran = timings.filter((timing) => timing.outcome !== 'skipped');
+  const skipped = timings.filter((timing) => timing.outcome === 'skipped').map((timing) => timing.phase);
+  const total = timings.reduce((sum, timing) => sum + timing.ms, 0);
+  const each = ran.map((timing) => `${timing.phase} ${timing.ms}`).join(', ');
+  return `${ran.length} phases in ${total} ms: ${each}${skipped.length === 0 ? '' : `; skipped: ${skipped.join(', ')}`}`;
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import { type Context, failure } from '../context.js';
+import { readState, removeState, writeState } from '../stateFiles.js';
+import { isErrno } from '../sys.js';
+
+const FILE = 'processes.json';
+const POLL_MS = 20;
+
+const processMark = z.object({ pid: z.int().positive(), startTime: z.string() });
+
+const processes = z.object({
+  /** Pids mean nothing in another pid namespace or after a boot. */
+  bootId: z.string(),
+  namespace: z.string(),
+  agent: processMark,
+  daemon: processMark.optional(),
+});
+
+type ProcessMark = z.infer<typeof processMark>;
+
+/** Puts the agent and its daemon on record, so that a later run can end a daemon that an agent's crash left behind. */
+export async function recordProcesses(ctx: Context, daemonPid: number | undefined): Promise<void> {
+  const agent = await mark(ctx, ctx.sys.pid);
+  const daemon = daemonPid === undefined ? undefined : await mark(ctx, daemonPid);
+  await writeState(ctx, FILE, { ...(await world(ctx)), agent, ...(daemon === undefined ? {} : { daemon }) });
+}
+
+export async function forgetProcesses(ctx: Context): Promise<void> {
+  await removeState(ctx, FILE);
+}
+
+/**
+ * Ends a daemon whose agent died without stopping it.
+ *
+ * @returns pid of the daemon that was ended
+ * @throws KM_AGENT_RUNNING when the agent on record lives
+ */
+export async function endLeftover(ctx: Context, graceMs: number): Promise<number | undefined> {
+  const found = await readState(ctx, FILE, processes);
+  const here = await world(ctx);
+  if (found === undefined || found.bootId !== here.bootId || found.namespace !== here.namespace) return undefined;
+  if (found.agent.pid !== ctx.sys.pid && (await lives(ctx, found.agent))) {
+    throw failure(ctx, 'KM_AGENT_RUNNING', `the agent with pid ${found.agent.pid} uses ${ctx.options.stateDir}`);
+  }
+  const { daemon } = found;
+  if (daemon === undefined || !(await lives(ctx, daemon))) return undefined;
+  ctx.sys.kill(-daemon.pid, 'SIGTERM');
+  const deadline = ctx.sys.now() + graceMs;
+  while ((await lives(ctx, daemon)) && ctx.sys.now() < deadline) await ctx.sys.sleep(POLL_MS);
+  if (await lives(ctx, daemon)) ctx.sys.kill(-daemon.pid, 'SIGKILL');
+  return daemon.pid;
+}
+
+async function world(ctx: Context): Promise<{ bootId: string; namespace: string }> {
+  const bootId = (await ctx.sys.readText('/proc/sys/kernel/random/boot_id', 64)).trim();
+  return { bootId, namespace: await ctx.sys.readLink('/proc/self/ns/pid') };
+}
+
+/** A process is known by its pid and its start time (field 22 of /proc/PID/stat), since pids come again. */
+async function mark(ctx: Context, pid: number): Promise<ProcessMark | undefined> {
+  try {
+    const stat = await ctx.sys.readText(`/proc/${pid}/stat`, 4096);
+    // The second field is the program's name in parentheses and may hold blanks and parentheses itself.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const zombie = fields[0] === 'Z' || fields[0] === 'X';
+    return zombie ? undefined : { pid, startTime: fields[19] ?? '' };
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESRCH')) return undefined;
+    throw error;
+  }
+}
+
+async function lives(ctx: Context, known: ProcessMark): Promise<boolean> {
+  return (await mark(ctx, known.pid))?.startTime === known.startTime;
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type Context, failure } from '../context.js';
+import { describeExit, ExecError, type Exit, exitStatus, type Service } from '../exec.js';
+import { EXIT_CODES, type KmeshError } from '../errors.js';
+import { toolFailure } from '../tool.js';
+import { restartDelay, type RestartTimes } from './backoff.js';
+import { recordProcesses } from './processes.js';
+import { waitUntilReady } from './readiness.js';
+
+/** How to start the daemon. */
+export interface DaemonCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly port: number;
+}
+
+/** Keeps one daemon running. */
+export class Supervisor {
+  readonly #ctx: Context;
+  readonly #command: DaemonCommand;
+  readonly #times: RestartTimes;
+  #service: Service | undefined;
+  #readyAt: number | undefined;
+
+  constructor(ctx: Context, command: DaemonCommand, times: RestartTimes) {
+    this.#ctx = ctx;
+    this.#command = command;
+    this.#times = times;
+  }
+
+  /**
+   * Starts the daemon and waits until it is ready, however long the control plane takes.
+   *
+   * @throws KM_DAEMON_START, or KM_DAEMON_EXITED when it ends before it was ready
+   */
+  async start(): Promise<void> {
+    const { startService } = this.#ctx;
+    const service = await startService(this.#command.file, this.#command.args).catch((error: unknown) => {
+      if (error instanceof ExecError) throw toolFailure(this.#ctx, 'KM_DAEMON_START', 'kmesh-daemon', error);
+      throw error;
+    });
+    this.#service = service;
+    await recordProcesses(this.#ctx, service.pid);
+    const exited = await this.#untilReadyOrExit(service);
+    if (this.#ctx.stop.aborted) throw new Error(`stopped by ${this.#ctx.stop.reason} before kmesh-daemon was ready`);
+    if (exited !== undefined) throw this.#exitFailure(service, exited, 'before it was ready');
+  }
+
+  /**
+   * Starts the daemon anew whenever it dies; resolves when the agent is told to stop.
+   *
+   * @throws KM_DAEMON_EXITED by `--restart never`, or when it keeps dying
+   */
+  async hold(): Promise<void> {
+    const { stop, log, sys, options } = this.#ctx;
+    let failures = 0;
+    while (this.#service !== undefined && !stop.aborted) {
+      const service = this.#service;
+      const exit = await exitOrStop(service, stop);
+      if (exit === undefined) break;
+      const healthy = this.#readyAt !== undefined && sys.now() - this.#readyAt >= this.#times.healthyMs;
+      failures = healthy ? 1 : failures + 1;
+      if (options.restart === 'never') throw this.#exitFailure(service, exit, 'and --restart is never');
+      if (failures >= this.#times.limit) throw this.#exitFailure(service, exit, `for the ${failures}th time in a row`);
+      const delay = restartDelay(this.#times, failures, sys.random());
+      log.warn({ exit, failures, delayMs: delay, tail: service.tail() }, `kmesh-daemon ended (${describeExit(exit)}); it is started again in ${delay} ms`);
+      await sys.sleep(delay, stop);
+      if (!stop.aborted) await this.#restart();
+    }
+    await this.stop();
+  }
+
+  /** Passes the agent's stop signal on to the daemon's process group; a daemon that does not end in time is killed. */
+  async stop(): Promise<void> {
+    const { log, sys, stop } = this.#ctx;
+    const service = this.#service;
+    this.#service = undefined;
+    if (service === undefined) return;
+    const signal = stop.reason === 'SIGINT' ? 'SIGINT' : 'SIGTERM';
+    service.kill(signal);
+    const exited = new AbortController();
+    const exit = service.exited.finally(() => exited.abort());
+    await Promise.race([exit, sys.sleep(this.#times.graceMs, exited.signal)]);
+    if (!exited.signal.aborted) {
+      log.warn(`kmesh-daemon did not end within ${this.#times.graceMs} ms after ${signal}; it is killed`);
+      service.kill('SIGKILL');
+    }
+    log.info({ exit: await exit }, `kmesh-daemon ended (${describeExit(await exit)})`);
+  }
+
+  async #restart(): Promise<void> {
+    this.#readyAt = undefined;
+    const service = await this.#ctx.startService(this.#command.file, this.#command.args).catch((error: unknown) => {
+      // No memory or no pids just now: the daemon that is gone stays the current one, and the next turn tries again.
+      this.#ctx.log.error({ err: error }, 'kmesh-daemon could not be started');
+    });
+    if (service === undefined) return;
+    this.#service = service;
+    await recordProcesses(this.#ctx, service.pid);
+    if ((await this.#untilReadyOrExit(service)) === undefined) this.#ctx.log.info('kmesh-daemon is ready again');
+  }
+
+  /** undefined: it is ready, or the agent is told to stop. */
+  async #untilReadyOrExit(service: Service): Promise<Exit | undefined> {
+    const { stop, sys } = this.#ctx;
+    const exited = new AbortController();
+    const exit = service.exited.then((how) => {
+      exited.abort();
+      return how;
+    });
+    const ready = await waitUntilReady(this.#ctx, this.#command.port, AbortSignal.any([exited.signal, stop]));
+    if (ready) this.#readyAt = sys.now();
+    return exited.signal.aborted ? exit : undefined;
+  }
+
+  #exitFailure(service: Service, exit: Exit, when: string): KmeshError {
+    this.#service = undefined;
+    // An early exit 0 is a failure too, and must not read as success.
+    const exitCode = exit.code === 0 ? EXIT_CODES.daemon : exitStatus(exit);
+    return failure(this.#ctx, 'KM_DAEMON_EXITED', `kmesh-daemon ended (${describeExit(exit)}) ${when}`, { tail: service.tail(), exitCode });
+  }
+}
+
+/** undefined: the agent was told to stop first. */
+async function exitOrStop(service: Service, stop: AbortSignal): Promise<Exit | undefined> {
+  let listener: (() => void) | undefined;
+  const stopped = new Promise<undefined>((resolve) => {
+    listener = () => resolve(undefined);
+    if (stop.aborted) resolve(undefined);
+    else stop.addEventListener('abort', listener);
+  });
+  try {
+    return await Promise.race([service.exited, stopped]);
+  } finally {
+    if (listener !== undefined) stop.removeEventListener('abort', listener);
+  }
+}

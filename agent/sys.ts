@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash } from 'node:crypto';
+import { constants, promises as fs } from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+
+export interface Entry {
+  readonly kind: 'file' | 'directory' | 'other';
+  /** Bytes; 0 for the files of /proc and /sys. */
+  readonly size: number;
+  readonly modifiedMs: number;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/**
+ * Everything that the agent does to the world besides running programs (agent/exec.ts). Phases get it through
+ * their context, so that tests can put any failure in its place. Errors are Node's own, with `code`.
+ */
+export interface Sys {
+  /** undefined: there is nothing at `file`. Follows symbolic links. */
+  stat(file: string): Promise<Entry | undefined>;
+  /** @throws EFBIG when there are more than `maxBytes`. */
+  readBytes(file: string, maxBytes: number): Promise<Uint8Array>;
+  readText(file: string, maxBytes: number): Promise<string>;
+  /** Contents of a gzip file. @throws when they have more than `maxBytes` unpacked. */
+  readGzip(file: string, maxBytes: number): Promise<string>;
+  readLink(file: string): Promise<string>;
+  realPath(file: string): Promise<string>;
+  /** Names in a folder, sorted. */
+  list(folder: string): Promise<readonly string[]>;
+  /** Makes a folder and those above it; returns the ones that it made, outermost first. */
+  makeFolders(folder: string): Promise<readonly string[]>;
+  /** Removes a folder if it is empty; false when it is not, is in use or is not there. */
+  removeEmptyFolder(folder: string): Promise<boolean>;
+  /** Removes a file or a whole tree on one file system; nothing there is no error. */
+  removeTree(target: string): Promise<void>;
+  /** The file is either the old or the new one at any time, also after a power loss. */
+  writeFileAtomically(file: string, text: string): Promise<void>;
+  /** Writes what the kernel still holds in memory of this file to the disk. */
+  sync(file: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  sha256(file: string): Promise<string>;
+  /** GET on loopback; undefined when nobody answers within `timeoutMs`. */
+  httpGet(url: string, timeoutMs: number): Promise<HttpAnswer | undefined>;
+  /** Resolves after `ms` milliseconds, or at once when `signal` is aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Sends a signal to one process, or to a group when `pid` is negative; false when it is gone. */
+  kill(pid: number, signal: NodeJS.Signals): boolean;
+  /** Monotonic milliseconds. */
+  now(): number;
+  /** In [0, 1). */
+  random(): number;
+  readonly effectiveUid: number;
+  readonly pid: number;
+  readonly kernelRelease: string;
+  readonly architecture: string;
+  readonly cpus: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export const sys: Sys = {
+  async stat(file) {
+    try {
+      const found = await fs.stat(file);
+      const kind = found.isFile() ? 'file' : found.isDirectory() ? 'directory' : 'other';
+      return { kind, size: found.size, modifiedMs: found.mtimeMs };
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+      throw error;
+    }
+  },
+  readBytes,
+  readText: async (file, maxBytes) => Buffer.from(await readBytes(file, maxBytes)).toString('utf8'),
+  readGzip: async (file, maxBytes) => (await promisify(gunzip)(await readBytes(file, maxBytes), { maxOutputLength: maxBytes })).toString('utf8'),
+  readLink: (file) => fs.readlink(file),
+  realPath: (file) => fs.realpath(file),
+  list: async (folder) => (await fs.readdir(folder)).sort(),
+  makeFolders,
+  async removeEmptyFolder(folder) {
+    try {
+      await fs.rmdir(folder);
+      return true;
+    } catch (error) {
+      if (isErrno(error, 'ENOTEMPTY', 'EEXIST', 'EBUSY', 'ENOENT', 'ENOTDIR')) return false;
+      throw error;
+    }
+  },
+  removeTree: (target) => fs.rm(target, { recursive: true, force: true }),
+  writeFileAtomically,
+  sync,
+  rename: (from, to) => fs.rename(from, to),
+  sha256: async (file) => createHash('sha256').update(await fs.readFile(file)).digest('hex'),
+  httpGet,
+  async sleep(ms, signal) {
+    await delay(ms, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
+      if (!isErrno(error, 'ABORT_ERR')) throw error;
+    });
+  },
+  kill(pid, signal) {
+    try {
+      return process.kill(pid, signal);
+    } catch (error) {
+      if (isErrno(error, 'ESRCH')) return false;
+      throw error;
+    }
+  },
+  now: () => performance.now(),
+  random: Math.random,
+  effectiveUid: process.geteuid?.() ?? -1,
+  pid: process.pid,
+  kernelRelease: os.release(),
+  architecture: os.machine(),
+  cpus: os.availableParallelism(),
+  env: process.env,
+};
+
+/** Whether a caught value is a system error with one of these codes. */
+export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+async function readBytes(file: string, maxBytes: number): Promise<Uint8Array> {
+  // O_NONBLOCK: a named pipe in the place of a file must not hold the agent up.
+  const handle = await fs.open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const parts: Uint8Array[] = [];
+    let total = 0;
+    // Sizes of files in /proc and /sys are not known before they are read.
+    for (let length = 1; length > 0; ) {
+      const part = new Uint8Array(1 << 18);
+      length = (await handle.read(part)).bytesRead;
+      total += length;
+      if (total > maxBytes) throw Object.assign(new Error(`${file} has more than ${maxBytes} bytes`), { code: 'EFBIG' });
+      parts.push(part.subarray(0, length));
+    }
+    return Buffer.concat(parts);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function makeFolders(folder: string): Promise<readonly string[]> {
+  const made: string[] = [];
+  const missing: string[] = [];
+  for (let above = path.resolve(folder); (await sys.stat(above)) === undefined; above = path.dirname(above)) missing.unshift(above);
+  try {
+    for (const one of missing) {
+      await fs.mkdir(one);
+      made.push(one);
+    }
+  } catch (error) {
+    for (const one of made.reverse()) await sys.removeEmptyFolder(one);
+    throw error;
+  }
+  return made;
+}
+
+async function writeFileAtomically(file: string, text: string): Promise<void> {
+  const partial = `${file}.${process.pid}.partial`;
+  try {
+    await fs.writeFile(partial, text, { flush: true });
+    await fs.rename(partial, file);
+  } catch (error) {
+    await fs.rm(partial, { force: true });
+    throw error;
+  }
+  await sync(path.dirname(file));
+}
+
+async function sync(file: string): Promise<void> {
+  const handle = await fs.open(file, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+const MAX_ANSWER_CHARS = 1 << 16;
+
+function httpGet(url: string, timeoutMs: number): Promise<HttpAnswer | undefined> {
+  return new Promise((resolve) => {
+    const request = http.get(url, { agent: false, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => {
+        if (body.length < MAX_ANSWER_CHARS) body += part;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+      response.on('error', () => resolve(undefined));
+    });
+    request.on('error', () => resolve(undefined));
+  });
+}
