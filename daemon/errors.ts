@@ -56,6 +56,18 @@ export const DAEMON_ERRORS = {
     cause: 'A file of xDS resources cannot be used; what was read from it last stays in force.',
     remedy: 'Correct the file that the reason names; it is read again when it changes.',
   },
+  KM_ADMIN_PORT: {
+    cause: 'The admin interface cannot listen on its port of 127.0.0.1.',
+    remedy: 'Another kmesh-daemon may run already; end it, or choose another port with --admin-port.',
+  },
+  KM_DAEMON_USAGE: {
+    cause: 'The arguments of kmesh-daemon cannot be used. The agent hands on every option that it does not know itself.',
+    remedy: 'Correct the option that the message names; `node daemon.js --help` lists all.',
+  },
+  KM_DAEMON_INTERNAL: {
+    cause: 'kmesh-daemon met a situation that its authors did not foresee: a bug.',
+    remedy: 'Report it with the log. Pinned programs go on steering, and the agent starts the daemon again.',
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type DaemonErrorCode = keyof typeof DAEMON_ERRORS;

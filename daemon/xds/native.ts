@@ -32,9 +32,8 @@ function convert(kind: ResourceKind, json: JsonObject): JsonObject {
 function convertAll(value: JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map(convertAll);
   if (!isObject(value)) return value;
-  const object: JsonObject = {};
-  for (const [key, inner] of Object.entries(value)) object[key] = key === 'address' && isObject(inner) ? socketAddress(inner) : convertAll(inner);
-  return typeFilter(wrapEndpoint(object));
+  const entries = Object.entries(value).map(([key, inner]) => [key, key === 'address' && isObject(inner) ? socketAddress(inner) : convertAll(inner)]);
+  return typeFilter(wrapEndpoint(Object.fromEntries(entries)));
 }
 
 /** An endpoint of Kmesh is only its address. */

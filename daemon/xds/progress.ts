@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ResourceKind } from './kinds.js';
+import { RESOURCE_KINDS, type ResourceKind } from './kinds.js';
 import type { Clock, Complete } from './source.js';
 
 /** What can be waited for: the first answers with clusters and listeners, names of the other kinds, host names. */
@@ -29,6 +29,7 @@ export class Progress {
     hosts: new Map(),
   };
   #complete: Complete = { clusters: false, endpoints: false, listeners: false, routes: false };
+  #answered = false;
   #open = false;
   #cancel: (() => void) | undefined;
 
@@ -66,7 +67,15 @@ export class Progress {
   answer(topic: Topic, answered: (name: string) => boolean): void {
     const pending = this.#pending[topic];
     for (const name of pending.keys()) if (answered(name)) pending.delete(name);
+    this.#answered ||= topic !== 'hosts';
     this.#update();
+  }
+
+  /** Files were read, some of them or all: no other answer will come. */
+  loaded(all: boolean): void {
+    for (const kind of RESOURCE_KINDS) this.#pending[kind].clear();
+    this.#answered = true;
+    if (all) this.#update();
   }
 
   get complete(): Complete {
@@ -75,7 +84,7 @@ export class Progress {
 
   /** Nothing is waited for any more, and there was at least one answer. */
   get settled(): boolean {
-    if (!this.#complete.clusters && !this.#complete.listeners) return false;
+    if (!this.#answered) return false;
     let settled = true;
     this.#each((_names, _name, until) => (settled &&= until === EXPIRED));
     return settled;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { gunzipSync } from 'node:zlib';
-import { create, createFileRegistry, createRegistry, fromBinary, fromJson, toBinary, type DescMessage, type JsonValue, type Registry } from '@bufbuild/protobuf';
+import { create, createFileRegistry, fromBinary, fromJson, toBinary, type DescMessage, type JsonValue, type Registry } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { FILE_DESCRIPTOR_SET } from '../proto/descriptors.js';
 import type { Any } from '../proto/google/protobuf/any.js';
@@ -34,7 +34,7 @@ function tolerantRegistry(): Registry {
   const known = loadDefinitions();
   const made = new Map<string, DescMessage | undefined>();
   return {
-    ...createRegistry(known),
+    ...known,
     getMessage(typeName) {
       const found = known.getMessage(typeName);
       if (found !== undefined) return found;

@@ -3,6 +3,7 @@ import type { DaemonErrorCode } from '../errors.js';
 import type { Any } from '../proto/google/protobuf/any.js';
 import { describeRejections, type Rejection, type Validators } from './answer.js';
 import { HostResolver, type Lookup } from './dns.js';
+import type { FolderContents } from './folder.js';
 import { RESOURCE_KINDS, perKind, type ResourceKind } from './kinds.js';
 import { Progress, WILDCARD } from './progress.js';
 import type { Clock, Nack, XdsCallbacks, XdsStatus } from './source.js';
@@ -11,6 +12,8 @@ import { ResourceStore, type DependentKind } from './store.js';
 /** NACKs that are remembered of each type. */
 const MOST_NACKS = 5;
 const MOST_NOTES = 100;
+/** Files that cannot be read, as far as one line of text goes. */
+const MOST_ERRORS = 10;
 
 /** Everything that control planes and files have in common: holds the resources, resolves host names, tells the rest of the daemon. */
 export class Publisher {
@@ -79,18 +82,16 @@ export class Publisher {
    * Takes all that files say.
    *
    * @param where the path that they were read from.
-   * @param trouble files that could not be read.
    */
-  loaded(where: string, all: Readonly<Record<ResourceKind, readonly Any[]>>, notes: readonly string[], trouble: string | undefined): void {
-    this.#connected = trouble === undefined;
+  loaded(where: string, { resources, notes, errors, readable }: FolderContents): void {
+    this.#connected = errors.length === 0;
     this.#notes = notes.slice(0, MOST_NOTES);
-    const outcomes = this.#store.load(all);
+    const outcomes = this.#store.load(resources);
     for (const kind of RESOURCE_KINDS) this.#judge(kind, where, outcomes[kind].rejected);
-    this.#progress.expect('clusters', []);
-    this.#progress.expect('listeners', []);
+    if (readable !== 'none') this.#progress.loaded(readable === 'all');
     this.#resolve();
     this.#progress.open();
-    this.#trouble = trouble === undefined ? this.#refusal() : { code: 'KM_XDS_FILE', reason: trouble };
+    this.#trouble = errors.length === 0 ? this.#refusal() : { code: 'KM_XDS_FILE', reason: errors.slice(0, MOST_ERRORS).join('; ') };
     this.#publish();
   }
 
