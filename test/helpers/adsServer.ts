@@ -112,9 +112,9 @@ export class AdsServer {
     return new Promise((resolve) => this.#waiting.add({ match, resolve }));
   }
 
-  /** Takes the next request of a kind that answers no push. */
-  subscription(kind: ResourceKind): Promise<Received> {
-    return this.take((received) => received.kind === kind && received.request.responseNonce === '');
+  /** Takes the request by which a kind was subscribed to on the n-th stream. */
+  subscription(kind: ResourceKind, stream = 1): Promise<Received> {
+    return this.take((received) => received.kind === kind && received.stream === stream && received.request.responseNonce === '');
   }
 
   /** Sends resources of one kind. @returns the request that acknowledges or rejects them. */
