@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Listener } from '../proto/envoy/config/listener/v3/listener.js';
+import { TrafficDirection } from '../proto/envoy/config/core/v3/base.js';
+import { addressBits, isUnspecified } from './address.js';
+import type { Ip } from './address.js';
+import { ChainDecisions } from './chainDecision.js';
+import type { Decision, Lookups } from './chainDecision.js';
+import { forPort, namedPorts, RangeTable, unspecified } from './chainMatch.js';
+import type { PlacedChain, RangeChains } from './chainMatch.js';
+import { listListenerFilters } from './filters.js';
+import type { Findings } from './notEnforced.js';
+import { readAddress } from './socketAddress.js';
+import type { Frontend, Target } from './types.js';
+
+/** A frontend, and whether its listener has that very address: then it wins over one of a wildcard listener. */
+export interface ListenerFrontend {
+  readonly frontend: Frontend;
+  readonly exact: boolean;
+}
+
+interface Bind {
+  readonly ip: Ip;
+  readonly port: number;
+}
+
+/** Names of listeners for connections that come to a pod (older istiods send no traffic_direction). */
+const VIRTUAL_INBOUND = 'virtualInbound';
+
+/** The frontends of one listener: what connections to its addresses come to. */
+export function buildListener(listener: Listener, lookups: Lookups, findings: Findings): ListenerFrontend[] {
+  if (listener.trafficDirection === TrafficDirection.INBOUND || listener.name === VIRTUAL_INBOUND) {
+    findings.add('inbound_listener', '', 'connections that come to a pod are not handled: they arrive as they were sent');
+    return [];
+  }
+  if (listener.listenerSpecifier) {
+    findings.add('internal_listener', '', 'a listener inside Envoy (a tunnel) has no address that a connect() can name');
+    return [];
+  }
+  if (listener.apiListener && !listener.address) {
+    findings.add('api_listener', '', 'it has no address: nothing is steered by it');
+    return [];
+  }
+  listListenerFilters(listener.listenerFilters, findings);
+  const chains = listener.filterChains.map((chain, i) => ({ chain, path: `filterChains[${i}]` }));
+  const decisions = new ChainDecisions(listener, lookups, findings);
+  if (listener.useOriginalDst) listUnmatched(decisions, chains, findings);
+  return bindsOf(listener, findings).flatMap((bind) => frontendsOf(listener, bind, chains, decisions, findings));
+}
+
+/** Addresses that the listener is bound to. */
+function bindsOf(listener: Listener, findings: Findings): Bind[] {
+  const addresses = [listener.address, ...listener.additionalAddresses.map(({ address }) => address)];
+  return addresses.flatMap((address, i) => {
+    const path = i === 0 ? 'address' : `additionalAddresses[${i - 1}]`;
+    const name = readAddress(address);
+    if (name.kind === 'ip' && name.port > 0) {
+      const both = name.ipv4Compat && name.ip.family === 6 && isUnspecified(name.ip);
+      return both ? [name, { ip: unspecified(4), port: name.port }] : [name];
+    }
+    const problem = name.kind === 'unusable' ? name.problem : name.kind === 'host' ? `${name.host} is not an IP address` : 'port 0 is not one that is connected to';
+    findings.once(name.kind === 'unusable' ? name.feature : 'address', path, `nothing is steered by this address: ${problem}`);
+    return [];
+  });
+}
+
+/**
+ * A listener with use_original_dst takes the connections that no other listener has. Those simply go on here, so
+ * that is listed where the listener would do something else with them.
+ */
+function listUnmatched(decisions: ChainDecisions, chains: readonly PlacedChain[], findings: Findings): void {
+  const decision = decisions.of(chains.filter(({ chain }) => chain.filterChainMatch?.destinationPort === undefined));
+  if (decision.kind === 'http' || !decisions.passes(decision.target)) {
+    findings.add('unmatched_traffic', '', 'connections to addresses that no listener has go on to their original address instead of this listener');
+  }
+}
+
+function frontendsOf(listener: Listener, bind: Bind, chains: readonly PlacedChain[], decisions: ChainDecisions, findings: Findings): ListenerFrontend[] {
+  const ports = namedPorts(chains);
+  // The port of such a listener is where redirected connections arrive, not one that is asked for.
+  if (listener.useOriginalDst) ports.delete(bind.port);
+  else ports.add(bind.port);
+  return [...ports].flatMap((port) => {
+    const table = new RangeTable(forPort(chains, port), bind.ip.family, findings);
+    const at = new FrontendMaker(listener.name, port);
+    return isUnspecified(bind.ip) ? wildcardFrontends(at, bind.ip, table, decisions) : exactFrontends(at, bind.ip, table, decisions);
+  });
+}
+
+class FrontendMaker {
+  readonly port: number;
+  readonly #listener: string;
+
+  constructor(listener: string, port: number) {
+    this.#listener = listener;
+    this.port = port;
+  }
+
+  frontend(ip: Ip, prefixLength: number, target: Target, exact: boolean): ListenerFrontend {
+    return { frontend: { family: ip.family, address: ip.text, prefixLength, port: this.port, listener: this.#listener, target }, exact };
+  }
+}
+
+function exactFrontends(at: FrontendMaker, ip: Ip, table: RangeTable, decisions: ChainDecisions): ListenerFrontend[] {
+  const decision = decisions.of(table.find(ip)?.chains ?? []);
+  return [at.frontend(ip, addressBits(ip.family), decisions.targetFor(decision, ip, at.port), true)];
+}
+
+/** One frontend for each range that chains name, one for the rest, and one for each address that a route table tells apart. */
+function wildcardFrontends(at: FrontendMaker, any: Ip, table: RangeTable, decisions: ChainDecisions): ListenerFrontend[] {
+  const ranges: RangeChains[] = [...table.ranges];
+  if (!ranges.some(({ prefixLength }) => prefixLength === 0)) ranges.push({ network: any, prefixLength: 0, chains: [] });
+  return ranges.flatMap((range) => {
+    const decision = decisions.of(range.chains);
+    const addresses = routedAddresses(at, decision, range, table, decisions);
+    return [at.frontend(range.network, range.prefixLength, decisions.targetOfRest(decision), false), ...addresses];
+  });
+}
+
+function routedAddresses(at: FrontendMaker, decision: Decision, range: RangeChains, table: RangeTable, decisions: ChainDecisions): ListenerFrontend[] {
+  if (decision.kind !== 'http') return [];
+  const { family } = range.network;
+  const frontends: ListenerFrontend[] = [];
+  for (const { ip } of decisions.lookup(decision, at.port)?.addresses ?? []) {
+    const inRange = ip.family === family && (table.find(ip) ?? range) === range;
+    if (inRange) frontends.push(at.frontend(ip, addressBits(family), decisions.targetFor(decision, ip, at.port), false));
+  }
+  return frontends;
+}
+

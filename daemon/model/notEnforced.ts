@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { NotEnforced, ResourceType } from './types.js';
+
+/** More entries of one resource than anyone reads: what is beyond is counted in one. */
+const MOST_ENTRIES = 1000;
+const MOST_CHARACTERS = 200;
+
+/**
+ * Collects what one resource asks for and this node does not do. `once` keeps one entry a feature, at the first
+ * place where it was found, so that a retry policy on each of a thousand routes is one line.
+ */
+export class Findings {
+  readonly #type: ResourceType;
+  readonly #resource: string;
+  readonly #entries: NotEnforced[] = [];
+  readonly #once = new Map<string, { readonly reason: string; readonly paths: Set<string> }>();
+  #beyond = 0;
+
+  constructor(type: ResourceType, resource: string) {
+    this.#type = type;
+    this.#resource = resource;
+  }
+
+  /** @param reason one sentence: what is not done and what happens instead. */
+  add(feature: string, path: string, reason: string): void {
+    if (this.#entries.length < MOST_ENTRIES) this.#entries.push(this.#entry(feature, path, reason));
+    else this.#beyond += 1;
+  }
+
+  once(feature: string, path: string, reason: string): void {
+    const known = this.#once.get(feature);
+    if (known) known.paths.add(path);
+    else this.#once.set(feature, { reason, paths: new Set([path]) });
+  }
+
+  list(): readonly NotEnforced[] {
+    const once = [...this.#once].map(([feature, { reason, paths }]) => {
+      const [first = ''] = paths;
+      return this.#entry(feature, first, paths.size === 1 ? reason : `${reason} (${paths.size} places in this resource)`);
+    });
+    const beyond = this.#beyond === 0 ? [] : [this.#entry('more', '', `${this.#beyond} more entries of this resource are not shown`)];
+    return [...this.#entries, ...once, ...beyond];
+  }
+
+  #entry(feature: string, path: string, reason: string): NotEnforced {
+    return { resourceType: this.#type, resource: this.#resource, path: shown(path), feature, reason: shown(reason) };
+  }
+}
+
+/** Names come from outside: no control characters and no endless lines in logs. */
+function shown(text: string): string {
+  const clean = text.replace(/[\u0000-\u001f\u007f]/g, '?');
+  return clean.length <= MOST_CHARACTERS ? clean : `${clean.slice(0, MOST_CHARACTERS - 1)}…`;
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { RouteConfiguration } from '../proto/envoy/config/route/v3/route.js';
+import { VirtualHost_TlsRequirementType } from '../proto/envoy/config/route/v3/route_components.js';
+import type { Route, RouteAction, VirtualHost } from '../proto/envoy/config/route/v3/route_components.js';
+import { filterFeature } from './filters.js';
+import type { Findings } from './notEnforced.js';
+
+const NO_RETRY = 'requests are not seen, so none is tried again';
+const NO_HEADERS = 'headers are not changed: requests and responses go through as they are';
+const NO_MIRROR = 'requests are not mirrored';
+const NO_LIMITS = 'requests are not limited';
+const NO_CORS = 'CORS is not answered: it is left to the service';
+
+/** Lists what a chosen route asks for beyond its clusters. A timeout that is not stated is not listed. */
+export function listRoute(route: Route, action: RouteAction, path: string, findings: Findings): void {
+  const list = lister(findings, path);
+  list(action.retryPolicy ?? action.retryPolicyTypedConfig, 'retry_policy', NO_RETRY);
+  list(action.timeout && (action.timeout.seconds > 0n || action.timeout.nanos > 0), 'timeout', 'requests are not ended after a time');
+  list(action.idleTimeout ?? action.maxStreamDuration, 'timeout', 'requests are not ended after a time');
+  list(action.requestMirrorPolicies.length, 'mirror', NO_MIRROR);
+  list(action.prefixRewrite || action.regexRewrite || action.pathRewritePolicy, 'rewrite', 'paths are not rewritten');
+  list(action.hostRewriteSpecifier, 'rewrite', 'host names are not rewritten');
+  list(action.hashPolicy.length, 'hash_policy', 'connections are not kept to an endpoint by hash');
+  list(action.rateLimits.length, 'rate_limit', NO_LIMITS);
+  list(action.cors, 'cors', NO_CORS);
+  list(action.hedgePolicy, 'hedge_policy', 'requests are not sent twice');
+  list(action.internalRedirectPolicy, 'internal_redirect', 'redirects of the service go to the client');
+  list(action.metadataMatch, 'metadata_match', 'endpoints are not chosen by metadata: all are balanced');
+  const weighted = action.clusterSpecifier?.$case === 'weightedClusters' ? action.clusterSpecifier.value.clusters : [];
+  list(weighted.some(changesHeaders) || changesHeaders(route), 'header_mutation', NO_HEADERS);
+  listPerFilter(route.typedPerFilterConfig, path, findings);
+}
+
+/** Lists what a virtual host asks for beyond its routes. */
+export function listVirtualHost(host: VirtualHost, path: string, findings: Findings): void {
+  const list = lister(findings, path);
+  list(host.requireTls !== VirtualHost_TlsRequirementType.NONE, 'require_tls', 'clients without TLS are not redirected');
+  list(host.retryPolicy ?? host.retryPolicyTypedConfig, 'retry_policy', NO_RETRY);
+  list(host.rateLimits.length, 'rate_limit', NO_LIMITS);
+  list(host.requestMirrorPolicies.length, 'mirror', NO_MIRROR);
+  list(host.cors, 'cors', NO_CORS);
+  list(host.hedgePolicy, 'hedge_policy', 'requests are not sent twice');
+  list(changesHeaders(host), 'header_mutation', NO_HEADERS);
+  listPerFilter(host.typedPerFilterConfig, path, findings);
+}
+
+/** Lists what a route configuration asks for beyond its virtual hosts. */
+export function listRouteConfiguration(config: RouteConfiguration, path: string, findings: Findings): void {
+  const list = lister(findings, path);
+  list(config.vhds, 'vhds', 'virtual hosts that come by VHDS are not asked for');
+  list(config.requestMirrorPolicies.length, 'mirror', NO_MIRROR);
+  list(changesHeaders(config), 'header_mutation', NO_HEADERS);
+  listPerFilter(config.typedPerFilterConfig, path, findings);
+}
+
+const lister =
+  (findings: Findings, path: string) =>
+  (asked: unknown, feature: string, reason: string): void => {
+    if (asked) findings.once(feature, path, reason);
+  };
+
+interface HeaderChanges {
+  readonly requestHeadersToAdd: readonly unknown[];
+  readonly requestHeadersToRemove: readonly unknown[];
+  readonly responseHeadersToAdd: readonly unknown[];
+  readonly responseHeadersToRemove: readonly unknown[];
+}
+
+function changesHeaders(part: HeaderChanges): boolean {
+  return part.requestHeadersToAdd.length + part.requestHeadersToRemove.length + part.responseHeadersToAdd.length + part.responseHeadersToRemove.length > 0;
+}
+
+function listPerFilter(configs: Readonly<Record<string, unknown>>, path: string, findings: Findings): void {
+  for (const name of Object.keys(configs)) {
+    findings.once(filterFeature(name, 'per_filter_config'), path, `the settings of filter ${name} are without effect: HTTP is not looked into`);
+  }
+}
