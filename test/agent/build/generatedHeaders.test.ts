@@ -35,7 +35,10 @@ t.test('a compiler reads back what was decided, whatever the evidence says', { s
   const folder = t.testdir({});
   for (const [i, evidence] of hostile.entries()) {
     const macros = macrosWithEvidence(evidence);
-    writeFileSync(`${folder}/unit.h`, configHeader(macros));
+    const text = configHeader(macros);
+    t.match(text, /^[\x20-\x7e\n]*$/, 'printable');
+    t.equal(text.split('\n').length, configHeader(macrosWithEvidence('plain')).split('\n').length, 'a line for each comment');
+    writeFileSync(`${folder}/unit.h`, text);
     const defined = preprocess(folder);
     for (const name of MACRO_NAMES) t.equal(defined.get(name), String(macros[name].value), `${name}, evidence ${i}`);
     t.notOk(defined.has('EVIL'));

@@ -125,6 +125,7 @@ t.test('each break of the format has its own words', (t) => {
     ['kind 0', patched((v) => v.setUint32(FIRST_TYPE + 4, 0, true)), 'unsupported', /kind 0/],
     ['a name outside', patched((v) => v.setUint32(FIRST_TYPE, 0xffff, true)), 'garbage', /outside of the strings/],
     ['a type outside', patched((v) => v.setUint32(FIRST_TYPE + 16 + 12, 999, true)), 'garbage', /refers to type 999/],
+    ['a pointer to nowhere', patched((v) => v.setUint32(FIRST_TYPE + 16 + 24 + 8, 998, true)), 'garbage', /refers to type 998/],
     ['too many entries', patched((v) => v.setUint32(FIRST_TYPE + 16 + 24 + 4, (4 << 24) | 0xffff, true)), 'truncated', /beyond the type section/],
   ];
   for (const [name, bytes, problem, message] of cases) t.throws(() => parseBtf(bytes), { name: 'ProbeError', problem, message }, name);
@@ -145,21 +146,19 @@ function askEverything(btf: Btf): void {
 
 t.test('whatever byte is changed or missing: a ProbeError or an answer', (t) => {
   const image = btfImage(SPECS);
-  const survive = (bytes: Uint8Array): void => {
+  const outcome = (bytes: Uint8Array): unknown => {
     try {
       askEverything(parseBtf(bytes));
+      return 'answer';
     } catch (error) {
-      if (!(error instanceof ProbeError)) throw error;
+      return error instanceof ProbeError ? 'ProbeError' : error;
     }
   };
-  for (let length = 0; length < image.length; length += 1) t.throws(() => parseBtf(image.slice(0, length)), ProbeError, `first ${length} bytes`);
-  for (let at = 0; at < image.length; at += 1) {
-    for (const value of [0, 1, 2, 3, 4, 5, 8, 13, 0x7f, 0x80, 0xff]) {
-      const bytes = image.slice();
-      bytes[at] = value;
-      t.doesNotThrow(() => survive(bytes), `byte ${at} = ${value}`);
-    }
-  }
+  // One assertion each, not one a byte: thousands of them cost half a minute.
+  const cut = Array.from({ length: image.length }, (_, length) => outcome(image.slice(0, length)));
+  t.same([...new Set(cut)], ['ProbeError'], 'cut anywhere');
+  const changed = [0, 1, 2, 3, 4, 5, 8, 13, 0x7f, 0x80, 0xff].flatMap((value) => Array.from(image, (_, at) => outcome(image.with(at, value))));
+  t.same([...new Set(changed)].sort(), ['ProbeError', 'answer'], 'changed anywhere');
   t.end();
 });
 

@@ -34,25 +34,18 @@ t.test('an object of clang', { skip }, (t) => {
   t.equal(hasFunction(btf, 'km_function'), true);
   t.equal(elfSection(object, '.BTF.no'), undefined);
 
-  for (let length = 0; length < object.length; length += 1) {
-    t.throws(() => btfFromElf(object.subarray(0, length)), ProbeError, `first ${length} bytes`);
-  }
-  const survive = (bytes: Uint8Array): void => {
+  const outcome = (bytes: Uint8Array): unknown => {
     try {
       btfFromElf(bytes);
+      return 'answer';
     } catch (error) {
-      if (!(error instanceof ProbeError)) throw error;
+      return error instanceof ProbeError ? 'ProbeError' : error;
     }
   };
-  const sectionTable = Number(new DataView(object.buffer, object.byteOffset).getBigUint64(40, true));
-  const places = [...Array.from({ length: 64 }, (_, i) => i), ...Array.from({ length: object.length - sectionTable }, (_, i) => sectionTable + i)];
-  for (const at of places) {
-    for (const value of [0, 0x7f, 0xff]) {
-      const bytes = Uint8Array.from(object);
-      bytes[at] = value;
-      t.doesNotThrow(() => survive(bytes), `byte ${at} = ${value}`);
-    }
-  }
+  const cut = Array.from({ length: object.length }, (_, length) => outcome(object.subarray(0, length)));
+  t.same([...new Set(cut)], ['ProbeError'], 'cut anywhere');
+  const changed = [0, 0x7f, 0xff].flatMap((value) => Array.from(object, (_, at) => outcome(Uint8Array.from(object).with(at, value))));
+  t.same([...new Set(changed)].sort(), ['ProbeError', 'answer'], 'changed anywhere');
   t.throws(() => btfFromElf(compile()), { name: 'ProbeError', problem: 'unsupported', message: /compile with -g/ }, 'without debug information');
   t.end();
 });

@@ -47,7 +47,8 @@ t.test('the mount that a process sees', (t) => {
     ['a root over the initramfs', mount(1, 1, '/') + mount(2, 1, '/') + mount(3, 2, '/sys') + mount(4, 3, '/sys/fs/bpf'), '/sys/fs/bpf', 4],
     ['no root in sight, as in a chroot', mount(2, 1, '/mnt') + mount(3, 2, '/mnt'), '/mnt', 3],
     ['a loop, which no kernel writes', mount(1, 0, '/') + mount(2, 3, '/mnt') + mount(3, 2, '/mnt'), '/mnt', undefined],
-    ['a loop from the root', mount(1, 2, '/') + mount(2, 1, '/'), '/', 2],
+    ['a loop without a root', mount(1, 2, '/') + mount(2, 1, '/'), '/', 2],
+    ['a loop through an id that stands twice', mount(1, 0, '/') + mount(2, 1, '/mnt') + mount(3, 2, '/mnt') + mount(2, 3, '/mnt'), '/mnt', 3],
   ];
   for (const [name, text, path, id] of cases) t.equal(topMountAt(parseMountinfo(text), path)?.id, id, name);
   t.end();
