@@ -16,7 +16,7 @@ export const EXIT_CODES = {
 
 export type FailureClass = keyof typeof EXIT_CODES;
 
-/** What remedies say differently on each distribution. Every member is a phrase such as "apt-get install clang". */
+/** What remedies say differently on each distribution: a command such as "apt-get install clang", or what to look for. */
 export interface InstallHints {
   readonly clang: string;
   readonly make: string;
@@ -24,9 +24,9 @@ export interface InstallHints {
 }
 
 export const NEUTRAL_HINTS: InstallHints = {
-  clang: 'install the package that brings clang',
-  make: 'install the package that brings make',
-  uapiHeaders: "install the package that brings the kernel's uapi headers (linux/bpf.h)",
+  clang: 'the package that brings clang',
+  make: 'the package that brings make',
+  uapiHeaders: "the package of the kernel's uapi headers",
 };
 
 interface ErrorEntry {
@@ -36,7 +36,7 @@ interface ErrorEntry {
   readonly remedy: string | ((hints: InstallHints) => string);
 }
 
-const mapHeader = (hints: InstallHints): string => `on the host ${hints.uapiHeaders}, or name a header with --bpf-header`;
+const installHeader = (hints: InstallHints): string => `Install it on the host (${hints.uapiHeaders}), or name another header with --bpf-header.`;
 
 /** Every failure that a user can meet. docs/errors.md repeats this table; a test holds the two equal. */
 export const ERRORS = {
@@ -82,33 +82,33 @@ export const ERRORS = {
   },
   KM_HELPERS_MISSING: {
     class: 'helpers',
-    cause: "No uapi header linux/bpf.h was found, and the kernel has no BTF that could answer instead.",
-    remedy: mapHeader,
+    cause: 'No uapi header linux/bpf.h was found, and the kernel has no BTF that could answer instead.',
+    remedy: installHeader,
   },
   KM_HELPERS_DIRECTORY: {
     class: 'helpers',
     cause: 'A directory stands where linux/bpf.h should be: a container volume of a file that the host lacks becomes an empty directory.',
-    remedy: (hints) => `Remove the directory, then ${mapHeader(hints)}.`,
+    remedy: (hints) => `Remove the directory. ${installHeader(hints)}`,
   },
   KM_HELPERS_UNREADABLE: {
     class: 'helpers',
     cause: 'linux/bpf.h is there but cannot be read.',
-    remedy: (hints) => `Check its permissions and size, or ${mapHeader(hints)}.`,
+    remedy: (hints) => `Check its permissions and size. ${installHeader(hints)}`,
   },
   KM_HELPERS_EMPTY: {
     class: 'helpers',
     cause: 'linux/bpf.h has no contents.',
-    remedy: mapHeader,
+    remedy: installHeader,
   },
   KM_HELPERS_TRUNCATED: {
     class: 'helpers',
     cause: 'linux/bpf.h ends in the middle of its list of helpers.',
-    remedy: mapHeader,
+    remedy: installHeader,
   },
   KM_HELPERS_GARBAGE: {
     class: 'helpers',
     cause: 'linux/bpf.h has no list of helpers that can be read.',
-    remedy: mapHeader,
+    remedy: installHeader,
   },
   KM_SOURCES: {
     class: 'build',
@@ -118,17 +118,17 @@ export const ERRORS = {
   KM_CLANG_MISSING: {
     class: 'build',
     cause: 'clang, which compiles the eBPF programs, is not there or does not run.',
-    remedy: (hints) => hints.clang,
+    remedy: (hints) => `Install clang (${hints.clang}).`,
   },
   KM_MAKE_MISSING: {
     class: 'build',
     cause: 'make, which builds the eBPF programs, is not there or does not run.',
-    remedy: (hints) => hints.make,
+    remedy: (hints) => `Install make (${hints.make}).`,
   },
   KM_BPF_COMPILE: {
     class: 'build',
     cause: 'make or clang refused the eBPF programs.',
-    remedy: 'Read the first error of the compiler; a missing header names the package that lacks.',
+    remedy: 'Read the first error of the compiler; the name of a missing header leads to the package that is missing.',
   },
   KM_BUILD_TIMEOUT: {
     class: 'build',
@@ -167,7 +167,7 @@ export const ERRORS = {
   },
   KM_MOUNT_FAILED: {
     class: 'mounts',
-    cause: 'mount refused.',
+    cause: 'A file system could not be mounted.',
     remedy: 'Run in a privileged container; security modules (SELinux, AppArmor, seccomp) may forbid mounts.',
   },
   KM_UNMOUNT_FAILED: {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
 import { execa, type ResultPromise } from 'execa';
 import { TailBuffer } from './tail.js';
 
@@ -175,20 +176,27 @@ function killGroup(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-async function eachLine(stream: NodeJS.ReadableStream | null, onLine: (line: string) => void): Promise<void> {
-  if (stream === null) return;
+/** Hands on each line; resolves when the stream has ended, whichever way. */
+function eachLine(stream: Readable | null, onLine: (line: string) => void): Promise<void> {
+  if (stream === null) return Promise.resolve();
   let rest = '';
   stream.setEncoding('utf8');
-  for await (const chunk of stream) {
-    const lines = (rest + String(chunk)).split('\n');
+  stream.on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n');
     rest = lines.pop() ?? '';
     lines.forEach(onLine);
-    if (rest.length > MAX_LINE_CHARS) {
-      onLine(rest);
-      rest = '';
-    }
-  }
-  if (rest !== '') onLine(rest);
+    if (rest.length <= MAX_LINE_CHARS) return;
+    onLine(rest);
+    rest = '';
+  });
+  // A stream that we destroyed reports that as an error; what it held until then has been handed on.
+  stream.on('error', () => {});
+  return new Promise((resolve) => {
+    stream.once('close', () => {
+      if (rest !== '') onLine(rest);
+      resolve();
+    });
+  });
 }
 
 function exitOf(result: Result): Exit {

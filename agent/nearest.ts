@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Typing errors that are still taken for a word: one for each three letters. */
+/** Typing errors that are still taken for a word: one for each three letters, and two swapped letters (two errors) always. */
 const LETTERS_PER_ERROR = 3;
+const MIN_ERRORS = 2;
 
 /** The word of a list that was probably meant, or undefined when none is near. */
 export function nearest(word: string, words: readonly string[]): string | undefined {
   const ranked = words.map((candidate) => ({ candidate, distance: editDistance(word, candidate) })).sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
-  return best !== undefined && best.distance <= Math.ceil(word.length / LETTERS_PER_ERROR) ? best.candidate : undefined;
+  return best !== undefined && best.distance <= Math.max(MIN_ERRORS, Math.ceil(word.length / LETTERS_PER_ERROR)) ? best.candidate : undefined;
 }
 
 /** `, did you mean "X"?`, or nothing. */

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// A context for phases: options of a test, the real world unless a test puts something in its place, and a log
+// that is kept in memory.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pino from 'pino';
+import type { Context } from '../../agent/context.js';
+import { exec, startService } from '../../agent/exec.js';
+import type { AgentOptions } from '../../agent/options.js';
+import type { Results } from '../../agent/results.js';
+import { type Sys, sys } from '../../agent/sys.js';
+
+export const projectRoot = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
+
+export interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+export interface TestContext extends Context {
+  readonly lines: readonly LogLine[];
+  /** Tells the agent to stop, as a signal would. */
+  readonly abort: (signal?: NodeJS.Signals) => void;
+}
+
+interface Given {
+  readonly options?: Partial<AgentOptions>;
+  readonly sys?: Partial<Sys>;
+  readonly exec?: Context['exec'];
+  readonly root?: string;
+  readonly results?: Partial<Results>;
+}
+
+interface Teardown {
+  teardown(work: () => unknown): void;
+}
+
+/** A folder that goes with the test. */
+export function temporaryFolder(t: Teardown): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'kmesh-agent-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** @param folder holds the state folder and the mount points */
+export function testContext(folder: string, given: Given = {}): TestContext {
+  const lines: LogLine[] = [];
+  const log = pino({ level: 'trace' }, { write: (line: string) => void lines.push(JSON.parse(line) as LogLine) });
+  const stop = new AbortController();
+  const options: AgentOptions = {
+    mode: 'ads',
+    stateDir: path.join(folder, 'state'),
+    cgroup2Path: path.join(folder, 'cgroup2'),
+    attachCgroup: undefined,
+    bpfFsPath: path.join(folder, 'bpf'),
+    logLevel: 'trace',
+    logFormat: 'json',
+    until: undefined,
+    onStop: 'auto',
+    restart: 'on-failure',
+    require: [],
+    bpfHeader: undefined,
+    daemonArgs: [],
+    ...given.options,
+  };
+  return {
+    options,
+    root: given.root ?? projectRoot,
+    log,
+    sys: { ...sys, ...given.sys },
+    exec: given.exec ?? exec,
+    startService,
+    stop: stop.signal,
+    results: { ...given.results },
+    lines,
+    abort: (signal = 'SIGTERM') => stop.abort(signal),
+  };
+}
+
+/** An error as the file system throws it. */
+export function errno(code: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(code), { code });
+}
