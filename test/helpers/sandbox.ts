@@ -6,15 +6,17 @@
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import koffi from 'koffi';
 import t from 'tap';
+import { temporaryFolder } from './bpfObject.js';
 
 const INSIDE = 'KMESH_TEST_SANDBOX';
 const CGROUP_PREFIX = 'kmesh-test-';
 const BPFFS = '/sys/fs/bpf';
+/** fcntl.h. */
+const F_SETFD = 2;
 
 /**
  * Runs the calling test file inside a sandbox: replaces the process (same pid, same stdio, so that tap notices
@@ -50,7 +52,7 @@ function whyNot(): string | undefined {
 
 function leave(reason: string): never {
   if (process.env['CI'] === 'true') t.fail(reason);
-  else t.skip(reason);
+  else t.pass('runs in a sandbox', { skip: reason });
   t.end();
   process.exit();
 }
@@ -59,7 +61,11 @@ function execInNamespaces(file: string): never {
   const unshare = findInPath('unshare');
   const args = ['unshare', '--net', '--mount', '--propagation', 'private', process.execPath, ...process.execArgv, file, ...process.argv.slice(2)];
   const environment = Object.entries({ ...process.env, [INSIDE]: '1' }).map(([name, value]) => `${name}=${value}`);
-  const execve = koffi.load(null).func('int execve(const char *path, const char **argv, const char **envp)');
+  const libc = koffi.load(null);
+  const fcntl = libc.func('int fcntl(int fd, int command, int argument)');
+  // Node marks standard streams close-on-exec too (uv_disable_stdio_inheritance).
+  for (const fd of [0, 1, 2]) fcntl(fd, F_SETFD, 0);
+  const execve = libc.func('int execve(const char *path, const char **argv, const char **envp)');
   execve(unshare, [...args, null], [...environment, null]);
   throw new Error(`execve of ${unshare} failed with errno ${koffi.errno()}`);
 }
@@ -88,8 +94,8 @@ function findCgroup2(): string | undefined {
 let madeCgroups = 0;
 
 /**
- * A cgroup below the root of the hierarchy, through a mount of the sandbox's own. Programs of tests are attached to
- * such a cgroup only. Removed at the end of the process, with what still runs in it.
+ * A cgroup below the root of the hierarchy. Programs of tests are attached to such a cgroup only. Removed at the end
+ * of the process, with what still runs in it.
  */
 export function makeCgroup(): string {
   const mount = findCgroup2()!;
@@ -136,11 +142,7 @@ let tools: string | undefined;
 
 /** Compiles a C program of this folder, once a process, into a folder that goes with the process. */
 export function compileTool(name: string): string {
-  if (tools === undefined) {
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kmesh-test-'));
-    tools = folder;
-    process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
-  }
+  tools ??= temporaryFolder();
   const program = path.join(tools, name);
   if (!fs.existsSync(program)) run('gcc', ['-O1', '-Wall', '-Werror', '-o', program, path.join(sources, `${name}.c`)]);
   return program;

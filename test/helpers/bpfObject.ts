@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const BPF_SOURCES = fileURLToPath(new URL('../../bpf', import.meta.url));
+
+/** A folder of the process's own, removed at its end. */
+export function temporaryFolder(): string {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kmesh-test-'));
+  process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Compiles bpf/ as the agent does. @returns the path of kmesh.bpf.o. @throws with what make and clang said. */
+export function buildBpfObject({ setRetval }: { readonly setRetval: boolean }): string {
+  const folder = temporaryFolder();
+  fs.writeFileSync(path.join(folder, 'kmesh_config.h'), `#define KM_HAVE_SET_RETVAL ${setRetval ? 1 : 0}\n`);
+  const output = path.join(folder, 'build');
+  execFileSync('make', ['-s', '-C', BPF_SOURCES, `O=${output}`, `KMESH_GENERATED=${folder}`], { stdio: ['ignore', 'ignore', 'pipe'] });
+  return path.join(output, 'kmesh.bpf.o');
+}
