@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { Client, Metadata, credentials, status, type ChannelCredentials, type ClientOptions, type StatusObject } from '@grpc/grpc-js';
@@ -49,7 +50,10 @@ export function openChannel(address: GrpcAddress, files: SecretFiles): Channel {
 
 function tlsCredentials(file: string): ChannelCredentials {
   try {
-    return credentials.createSsl(readFileSync(file));
+    const pem = readFileSync(file);
+    // TLS takes a root that is none without a word, and then finds nothing signed by it.
+    new X509Certificate(pem);
+    return credentials.createSsl(pem);
   } catch (error) {
     throw new DaemonError('KM_XDS_ROOT_CERT', `root certificate ${file}: ${messageOf(error)}`, { cause: error });
   }
@@ -72,7 +76,8 @@ const CERTIFICATE_TROUBLE = /certificate|altname|SSL|TLS|EPROTO/i;
 /** What the end of a stream means to the user. Numbers: google.rpc.Code. */
 export function explainStatus({ code, details }: Pick<StatusObject, 'code' | 'details'>, target: GrpcAddress): { code: DaemonErrorCode; reason: string } {
   const where = `${target.host}:${target.port}`;
-  const said = details === '' ? '' : `: ${details.slice(0, 1000)}`;
+  const text = details.replace(/\s*Resolution note:\s*$/, '').slice(0, 1000);
+  const said = text === '' ? '' : `: ${text}`;
   switch (code) {
     case status.UNAUTHENTICATED:
       return { code: 'KM_XDS_TOKEN_REFUSED', reason: `${where} refused the token${said}` };
