@@ -8,5 +8,5 @@ export type { Logger };
 export function createLogger(level: string, format: 'json' | 'pretty'): Logger {
   const options = { level, base: { name: 'kmesh-daemon' }, timestamp: pino.stdTimeFunctions.isoTime };
   if (format === 'json') return pino(options, pino.destination({ dest: 1, sync: true }));
-  return pino(options, pretty({ sync: true, colorize: process.stdout.isTTY === true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' }));
+  return pino(options, pretty({ sync: true, colorize: process.stdout.isTTY === true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname', hideObject: true }));
 }

@@ -1,14 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import yargs, { type Options as YargsOptions } from 'yargs';
-
-/** How many entries each map gets; fixed when the map is created. */
-export interface MapSizes {
-  readonly listeners: number;
-  readonly prefixes: number;
-  readonly clusters: number;
-  readonly endpoints: number;
-  readonly splits: number;
-}
+import type { MapSizes } from './maps/dataplane.js';
 
 export interface DaemonOptions {
   readonly mode: 'ads';

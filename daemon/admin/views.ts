@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Applied } from '../applier.js';
+import type { MapContents } from '../diff/operations.js';
+import type { Cluster, Endpoint, Frontend, MeshModel, Target } from '../model/types.js';
+import type { XdsStatus } from '../xds/source.js';
+
+const at = (e: { address: string; port: number }): string => (e.address.includes(':') ? `[${e.address}]:${e.port}` : `${e.address}:${e.port}`);
+
+function targetView(target: Target): unknown {
+  if (target.kind === 'cluster') return { cluster: target.cluster };
+  if (target.kind === 'split') return { split: target.clusters.map(({ cluster, weight }) => ({ cluster, weight })) };
+  return { [target.kind]: target.reason };
+}
+
+const endpointView = (e: Endpoint): unknown => ({ address: at(e), weight: e.weight });
+
+function clusterView(cluster: Cluster): unknown {
+  if (cluster.kind !== 'endpoints') return { name: cluster.name, [cluster.kind]: cluster.reason };
+  const endpoints = [...cluster.ipv4, ...cluster.ipv6].map(endpointView);
+  return {
+    name: cluster.name,
+    policy: cluster.lb,
+    ...(cluster.maxConnections === undefined ? {} : { maxConnections: cluster.maxConnections }),
+    ...(cluster.panic ? { panic: true } : {}),
+    ...(endpoints.length > 0 ? { endpoints } : { refuse: cluster.empty }),
+  };
+}
+
+const frontendView = (f: Frontend): unknown => ({ address: at(f), prefixLength: f.prefixLength, listener: f.listener, ...(targetView(f.target) as object) });
+
+const sorted = <T>(items: Iterable<readonly [string, T]>): T[] => [...items].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item);
+
+/** `/config_dump`: where the configuration came from, what it means on this node, what of it is not enforced. Sorted, so that two dumps can be compared. */
+export function configDump(applied: Applied, status: XdsStatus | undefined): unknown {
+  const model: MeshModel | undefined = applied.model;
+  return {
+    source: status,
+    applied: { at: applied.appliedAt, stale: applied.stale, ...(applied.error ? { error: applied.error.message } : {}) },
+    frontends: model ? sorted(model.frontends).map(frontendView) : [],
+    clusters: model ? sorted(model.clusters).map(clusterView) : [],
+    notEnforced: model?.notEnforced ?? [],
+  };
+}
+
+/** `/bpf/kmesh/maps`: what the kernel's maps hold, ids turned into names where they are known. */
+export function mapsView(contents: MapContents, counters: unknown): unknown {
+  const names = new Map(contents.names.map(({ key, name }) => [`${key.kind} ${key.id}`, name]));
+  const cluster = (id: number): string => (id === 0 ? 'unknown' : (names.get(`cluster ${id}`) ?? `#${id}`));
+  return {
+    frontends: contents.frontends.map(({ key, value }) => ({
+      address: at(key),
+      prefixLength: key.prefixLength,
+      listener: names.get(`listener ${value.listenerId}`) ?? `#${value.listenerId}`,
+      kind: value.kind,
+      ...(value.kind === 'cluster' ? { cluster: cluster(value.target) } : {}),
+      ...(value.kind === 'split' ? { split: value.target, slots: value.n } : {}),
+      ...(value.kind === 'pass' || value.kind === 'refuse' ? { reason: value.reason } : {}),
+    })),
+    splits: contents.splits.map(({ key, value }) => ({ split: key.splitId, slot: key.index, cluster: cluster(value.clusterId), alias: cluster(value.aliasClusterId), threshold: value.threshold })),
+    clusters: contents.clusters.map(({ id, value }) => ({ id, name: cluster(id), ...value })),
+    slots: contents.slots.map(({ key, value }) => ({
+      cluster: cluster(key.clusterId),
+      family: key.family,
+      slot: key.index,
+      endpoint: at(value.primary),
+      alias: at(value.alias),
+      threshold: value.threshold,
+    })),
+    counters,
+  };
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createImage, plan, type Image } from './diff/plan.js';
+import type { MapContents, Operation } from './diff/operations.js';
+import type { Logger } from './log.js';
+import { createModelBuilder } from './model/build.js';
+import type { Resources } from './model/resources.js';
+import type { MeshModel } from './model/types.js';
+import type { Complete } from './xds/source.js';
+
+/** The part of the data plane that the applier needs. */
+export interface MapWriter {
+  read(): MapContents;
+  apply(operations: readonly Operation[]): Promise<void>;
+}
+
+export interface Applied {
+  /** undefined before the first configuration of this process was applied. */
+  readonly model: MeshModel | undefined;
+  readonly appliedAt: Date | undefined;
+  /** What is in the maps came from an earlier process, in whole or in part. */
+  readonly stale: boolean;
+  /** Why the newest configuration could not be written; what was written before goes on. */
+  readonly error: Error | undefined;
+  readonly operations: number;
+  readonly durationMs: number;
+}
+
+interface Submission {
+  readonly resources: Resources;
+  readonly complete: Complete;
+}
+
+const all = (c: Complete): boolean => c.listeners && c.routes && c.clusters && c.endpoints;
+
+/**
+ * Keeps the maps equal to the newest resources. One change is written at a time; what arrives meanwhile is
+ * taken together, so that a flood of pushes costs as many writes as the kernel can take.
+ */
+export class Applier {
+  readonly #maps: MapWriter;
+  readonly #log: Logger;
+  readonly #onApplied: (applied: Applied) => void | Promise<void>;
+  readonly #build = createModelBuilder();
+  #image: Image;
+  #next: Submission | undefined;
+  #running: Promise<void> | undefined;
+  #warned = new Set<string>();
+  #applied: Applied;
+
+  /**
+   * @param adopted what an earlier process left in the maps; undefined when they are new.
+   * @param onApplied called after each configuration that was written.
+   */
+  constructor(maps: MapWriter, adopted: MapContents | undefined, log: Logger, onApplied: (applied: Applied) => void | Promise<void>) {
+    this.#maps = maps;
+    this.#log = log;
+    this.#onApplied = onApplied;
+    this.#image = createImage(adopted);
+    this.#applied = { model: undefined, appliedAt: undefined, stale: adopted !== undefined, error: undefined, operations: 0, durationMs: 0 };
+  }
+
+  get applied(): Applied {
+    return this.#applied;
+  }
+
+  submit(resources: Resources, complete: Complete): void {
+    this.#next = { resources, complete };
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when nothing is being written. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#next) {
+        const submission = this.#next;
+        this.#next = undefined;
+        await this.#apply(submission);
+      }
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #apply({ resources, complete }: Submission): Promise<void> {
+    const started = performance.now();
+    try {
+      const model = this.#build(this.#applied.stale ? withoutUnanswered(resources, complete) : resources);
+      const { operations, image } = plan(this.#image, model, {
+        sweep: { frontends: complete.listeners && complete.routes, clusters: complete.clusters && complete.endpoints },
+      });
+      await this.#maps.apply(operations);
+      this.#image = image;
+      this.#applied = {
+        model,
+        appliedAt: new Date(),
+        stale: this.#applied.stale && !all(complete),
+        error: undefined,
+        operations: operations.length,
+        durationMs: performance.now() - started,
+      };
+    } catch (error) {
+      this.#failed(error as Error);
+      return;
+    }
+    this.#report();
+    await this.#onApplied(this.#applied);
+  }
+
+  /** The maps hold a part of the change: read back what is true, and keep serving it. */
+  #failed(error: Error): void {
+    this.#log.error({ err: error }, 'the configuration could not be written; what was written before stays in force');
+    this.#image = createImage(this.#maps.read());
+    this.#applied = { ...this.#applied, error };
+  }
+
+  #report(): void {
+    const { model, operations, durationMs, stale } = this.#applied;
+    if (!model) return;
+    this.#log.info(
+      { frontends: model.frontends.size, clusters: model.clusters.size, notEnforced: model.notEnforced.length, operations, ms: Math.round(durationMs), stale },
+      `configuration applied: ${model.frontends.size} frontends, ${model.clusters.size} clusters, ${operations} map operations, ${Math.round(durationMs)} ms`,
+    );
+    this.#warnOnce(model);
+  }
+
+  /** One warning a resource, not one a push: operators read these. */
+  #warnOnce(model: MeshModel): void {
+    const features = new Map<string, Set<string>>();
+    for (const item of model.notEnforced) {
+      const resource = `${item.resourceType} ${item.resource}`;
+      features.set(resource, (features.get(resource) ?? new Set()).add(item.feature));
+    }
+    const warnings = [...features].map(([resource, names]) => `${resource}: not enforced: ${[...names].sort().join(', ')}`);
+    for (const warning of warnings) {
+      if (!this.#warned.has(warning)) this.#log.warn(warning);
+    }
+    this.#warned = new Set(warnings);
+  }
+}
+
+/**
+ * While adopted maps are in force, a cluster whose endpoints did not arrive in time is left out, so that its
+ * adopted endpoints stay instead of being replaced by none.
+ */
+function withoutUnanswered(resources: Resources, complete: Complete): Resources {
+  if (complete.endpoints) return resources;
+  const clusters = new Map(
+    [...resources.clusters].filter(([name, cluster]) => !cluster.edsClusterConfig || resources.endpoints.has(cluster.edsClusterConfig.serviceName || name)),
+  );
+  return { ...resources, clusters };
+}

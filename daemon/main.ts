@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import path from 'node:path';
+import { DAEMON_ERRORS, DaemonError, messageOf } from './errors.js';
+import { takeOwnGid } from './identity.js';
+import { createLogger, type Logger } from './log.js';
+import { DataplaneError } from './maps/errors.js';
+import { removePins } from './maps/pins.js';
+import { parseOptions, UsageError, type DaemonOptions } from './options.js';
+import { runDaemon } from './run.js';
+
+/** Exit codes; the agent passes them on when it ends because of the daemon. docs/errors.md explains them. */
+const EXIT = { ok: 0, internal: 1, usage: 2, dataplane: 3, controlPlane: 4, admin: 5 } as const;
+
+/** Pins of all generations of maps and links. */
+const pinRoot = (options: DaemonOptions): string => path.join(options.bpfFsPath, 'bpf_kmesh');
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof DataplaneError) return EXIT.dataplane;
+  if (error instanceof DaemonError) return error.code === 'KM_ADMIN_PORT' ? EXIT.admin : EXIT.controlPlane;
+  return EXIT.internal;
+}
+
+function explain(log: Logger, error: unknown): void {
+  if (error instanceof DataplaneError || error instanceof DaemonError) {
+    log.fatal({ code: error.code, remedy: error.remedy }, `${error.code}: ${error.message}`);
+    if (error.cause !== undefined) log.fatal(messageOf(error.cause));
+  } else {
+    log.fatal({ code: 'KM_DAEMON_INTERNAL', err: error, remedy: DAEMON_ERRORS.KM_DAEMON_INTERNAL.remedy }, `KM_DAEMON_INTERNAL: ${messageOf(error)}`);
+  }
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  let options: DaemonOptions;
+  try {
+    options = parseOptions(argv);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`kmesh-daemon: KM_DAEMON_USAGE: ${error.message}\n`);
+    return EXIT.usage;
+  }
+  const log = createLogger(options.logLevel, options.logFormat);
+  // An exception that nobody caught leaves the process in a state that nobody thought of: say so and end; the
+  // pinned programs go on, and the agent starts a new daemon.
+  process.on('uncaughtException', (error) => {
+    explain(log, error);
+    process.exit(exitCodeOf(error));
+  });
+  try {
+    if (options.cleanup) removePins(pinRoot(options));
+    else {
+      takeOwnGid();
+      await runDaemon(options, pinRoot(options), log);
+    }
+    return EXIT.ok;
+  } catch (error) {
+    explain(log, error);
+    return exitCodeOf(error);
+  }
+}
+
+process.exit(await main(process.argv.slice(2)));

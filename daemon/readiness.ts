@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Applied } from './applier.js';
+import type { XdsStatus } from './xds/source.js';
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** The configuration in force is that of an earlier process; the control plane has not answered completely. */
+  readonly stale: boolean;
+  /** The newest trouble; a daemon can be ready in spite of one, with what it was told before. */
+  readonly code?: string;
+  readonly reason?: string;
+}
+
+/** Ready means: programs are attached and a configuration is in force, be it an adopted one. */
+export function readiness(attached: boolean, applied: Applied, status: XdsStatus | undefined): Readiness {
+  const ready = attached && (applied.appliedAt !== undefined || applied.stale);
+  const trouble = status?.code === undefined ? {} : { code: status.code, reason: status.reason ?? '' };
+  if (ready) return { ready, stale: applied.stale, ...trouble };
+  const waiting = applied.error?.message ?? (status?.connected ? 'waiting for the rest of the configuration' : 'waiting for the control plane');
+  return { ready, stale: applied.stale, reason: waiting, ...trouble };
+}

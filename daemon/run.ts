@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+import { once } from 'node:events';
+import type http from 'node:http';
+import path from 'node:path';
+import { serveAdmin, type Page } from './admin/server.js';
+import { configDump, mapsView } from './admin/views.js';
+import { Applier } from './applier.js';
+import { DaemonError, messageOf } from './errors.js';
+import { OWN_GID } from './identity.js';
+import type { Logger } from './log.js';
+import { Dataplane } from './maps/dataplane.js';
+import { validateCluster, validateEndpoints, validateListener, validateRoute } from './model/validate.js';
+import type { DaemonOptions } from './options.js';
+import { readiness } from './readiness.js';
+import type { XdsStatus } from './xds/source.js';
+import { createXdsSource, type XdsOptions } from './xds/index.js';
+
+/**
+ * Loads the programs, serves the admin pages and keeps the maps equal to what the control plane says, until
+ * SIGTERM or SIGINT. What is pinned stays behind on purpose: connections are steered while no daemon runs.
+ *
+ * @throws DataplaneError, DaemonError
+ */
+export async function runDaemon(options: DaemonOptions, pinRoot: string, log: Logger): Promise<void> {
+  const objectFile = path.join(options.objects, 'kmesh.bpf.o');
+  const dataplane = Dataplane.open({ objectFile, cgroupPath: options.cgroup, pinRoot, sizes: options.sizes, ownGid: OWN_GID });
+  let admin: http.Server | undefined;
+  try {
+    let status: XdsStatus | undefined;
+    const steering = new Steering(dataplane, log);
+    const applier = createApplier(dataplane, steering, log);
+    admin = await listen(options.adminPort, pages(options, dataplane, steering, applier, () => status));
+    const source = createXdsSource(xdsOptions(options), {
+      onResources: (resources, info) => {
+        if (info.settled) applier.submit(resources, info.complete);
+      },
+      onStatus: (next) => {
+        reportStatus(log, status, next);
+        status = next;
+      },
+    });
+    source.start();
+    await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+    log.info('stopping; pinned programs steer on until they are cleaned up');
+    await source.stop();
+    await applier.idle();
+  } finally {
+    admin?.close();
+    admin?.closeAllConnections();
+    dataplane.close();
+  }
+}
+
+/** Whether the programs of this process are in force. */
+class Steering {
+  readonly #dataplane: Dataplane;
+  readonly #log: Logger;
+  attached = false;
+
+  constructor(dataplane: Dataplane, log: Logger) {
+    this.#dataplane = dataplane;
+    this.#log = log;
+  }
+
+  attach(): void {
+    if (this.attached) return;
+    const hooks = this.#dataplane.attach();
+    this.attached = true;
+    this.#log.info({ hooks }, `programs in force: ${hooks.map(({ hook, action }) => `${hook} ${action}`).join(', ')}`);
+  }
+}
+
+/**
+ * Adopted maps come into force with this process's programs at once. New maps are filled first: until then no
+ * program is attached, or those of another map layout go on with theirs.
+ */
+function createApplier(dataplane: Dataplane, steering: Steering, log: Logger): Applier {
+  const attach = (): void => steering.attach();
+  if (!dataplane.adopted) return new Applier(dataplane, undefined, log, attach);
+  for (const kept of dataplane.keptSizes) log.warn(kept, `map ${kept.map} keeps the size it was created with; stop with --on-stop cleanup to change it`);
+  const adopted = dataplane.read();
+  attach();
+  log.info({ frontends: adopted.frontends.length, clusters: adopted.clusters.length }, 'adopted the pinned maps; stale until the control plane answers');
+  return new Applier(dataplane, adopted, log, attach);
+}
+
+const xdsOptions = (options: DaemonOptions): XdsOptions => ({
+  address: options.xdsAddress,
+  plaintext: options.xdsPlaintext,
+  rootCert: options.xdsRootCert,
+  token: options.xdsToken,
+  env: process.env,
+  validators: { listeners: validateListener, routes: validateRoute, clusters: validateCluster, endpoints: validateEndpoints },
+});
+
+async function listen(port: number, all: ReadonlyMap<string, Page>): Promise<http.Server> {
+  try {
+    return await serveAdmin(port, all);
+  } catch (error) {
+    throw new DaemonError('KM_ADMIN_PORT', `127.0.0.1:${port}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** A change of the trouble is logged once, with its remedy; that it is over is logged too. */
+function reportStatus(log: Logger, before: XdsStatus | undefined, now: XdsStatus): void {
+  if (now.code !== undefined) {
+    if (now.code !== before?.code || now.reason !== before.reason) log.warn({ code: now.code, remedy: new DaemonError(now.code, '').remedy }, `${now.code}: ${now.reason ?? ''}`);
+  } else if (before?.code !== undefined) {
+    log.info(`${before.code} is over`);
+  }
+  if (now.connected && !before?.connected) log.info('the control plane answers');
+}
+
+function pages(options: DaemonOptions, dataplane: Dataplane, steering: Steering, applier: Applier, status: () => XdsStatus | undefined): ReadonlyMap<string, Page> {
+  return new Map<string, Page>([
+    ['/options', { summary: 'the options in force', answer: () => ({ status: 200, body: options }) }],
+    ['/config_dump', { summary: 'what came, what it means here, what is not enforced', answer: () => ({ status: 200, body: configDump(applier.applied, status()) }) }],
+    ['/bpf/kmesh/maps', { summary: 'what the eBPF maps hold, and the counters', answer: () => ({ status: 200, body: mapsView(dataplane.read(), dataplane.counters()) }) }],
+    [
+      '/healthz/ready',
+      {
+        summary: '200 once programs are attached and a configuration is applied',
+        answer: () => {
+          const body = readiness(steering.attached, applier.applied, status());
+          return { status: body.ready ? 200 : 503, body };
+        },
+      },
+    ],
+  ]);
+}
