@@ -28,6 +28,8 @@ const output = path.join(root, 'daemon/proto');
 const work = path.join(root, 'build/proto');
 const stamp = path.join(output, '.inputs-sha256');
 
+// The package of this machine's own binary: @bufbuild/buf names all platforms, and not every registry holds each.
+const bufPackage = `@bufbuild/buf-linux-${process.arch === 'arm64' ? 'aarch64' : process.arch}`;
 const definitions = path.join(packageDir('@grpc/grpc-js-xds'), 'deps');
 const includes = ['envoy-api', 'xds', 'googleapis', 'protoc-gen-validate'].map((dir) => path.join(definitions, dir));
 
@@ -98,14 +100,14 @@ function collect() {
 function inputsHash(files) {
   const hash = createHash('sha256');
   const add = (part) => hash.update(part).update('\0');
-  for (const name of ['ts-proto', '@bufbuild/buf']) add(readFileSync(path.join(packageDir(name), 'package.json')));
+  for (const name of ['ts-proto', bufPackage]) add(readFileSync(path.join(packageDir(name), 'package.json')));
   add(readFileSync(fileURLToPath(import.meta.url)));
   for (const file of [...files.keys()].sort()) add(file), add(files.get(file));
   return hash.digest('hex');
 }
 
 function buf(...args) {
-  const result = spawnSync(process.execPath, [path.join(packageDir('@bufbuild/buf'), 'bin/buf'), ...args], { cwd: work, encoding: 'utf8' });
+  const result = spawnSync(path.join(packageDir(bufPackage), 'bin/buf'), args, { cwd: work, encoding: 'utf8' });
   if (result.error) throw result.error;
   if (result.status !== 0) throw new Error(`buf ${args[0]} ended with ${result.signal ?? result.status}:\n${result.stderr}`);
 }
