@@ -75,29 +75,32 @@ export class RouteLookup {
   }
 }
 
+const OF_LISTENER = 'the decision of the listener, or go on to their original address';
+
 /** The target of the first route that matches every request; the routes before it are listed. */
 function defaultTarget(host: VirtualHost, path: string, findings: Findings): Target | undefined {
   listVirtualHost(host, path, findings);
   if (host.matcher) findings.once('virtual_host_matcher', path, 'routes are not chosen by a matcher tree');
   const end = host.routes.findIndex(({ match }) => match !== undefined && matchesEverything(match));
-  for (const [i, route] of host.routes.slice(0, end === -1 ? undefined : end).entries()) listLeftOut(route, `${path}.routes[${i}]`, findings);
   const route = host.routes[end];
+  const instead = route ? "the virtual host's default route" : OF_LISTENER;
+  for (const [i, leftOut] of host.routes.slice(0, route ? end : undefined).entries()) listLeftOut(leftOut, `${path}.routes[${i}]`, instead, findings);
   if (!route) {
-    findings.add('no_default_route', path, 'no route matches every request: connections take the decision of the listener, or go on to their original address');
+    findings.add('no_default_route', path, `no route matches every request: connections take ${OF_LISTENER}`);
     return undefined;
   }
   const routePath = `${path}.routes[${end}]`;
   if (route.action?.$case !== 'route') {
-    findings.add('l7_route', routePath, `${actionName(route)}: HTTP is not answered by the node, connections take the decision of the listener, or go on to their original address`);
+    findings.add('l7_route', routePath, `${actionName(route)}: HTTP is not answered by the node, connections take ${OF_LISTENER}`);
     return undefined;
   }
   listRoute(route, route.action.value, routePath, findings);
   return actionTarget(route.action.value, routePath, findings);
 }
 
-function listLeftOut(route: Route, path: string, findings: Findings): void {
+function listLeftOut(route: Route, path: string, instead: string, findings: Findings): void {
   const label = route.name === '' ? 'route' : `route ${route.name}`;
-  findings.add('l7_route', path, `${label} (${actionName(route)}) is not taken: requests are not read, connections take the virtual host's default route`);
+  findings.add('l7_route', path, `${label} (${actionName(route)}) is not taken: requests are not read, connections take ${instead}`);
 }
 
 function actionName({ action }: Route): string {
@@ -136,7 +139,7 @@ function actionTarget({ clusterSpecifier }: RouteAction, path: string, findings:
       return weightedTarget(named.map(({ name, weight }) => ({ cluster: name, weight: weight ?? 0 })));
     }
     default:
-      findings.once('cluster_header', path, 'the cluster is known from the request only: connections take the decision of the listener, or go on to their original address');
+      findings.once('cluster_header', path, `the cluster is known from the request only: connections take ${OF_LISTENER}`);
       return undefined;
   }
 }
