@@ -5,6 +5,7 @@ import { type Mount, mountsOfType } from '../probe/mountinfo.js';
 import { runTool, runUndoTool, toolFailure } from '../tool.js';
 import { hierarchyOptions, hostNamespace, isHierarchyRoot, visibleRoot } from './hierarchy.js';
 import { readMounts } from './mountTable.js';
+import { OWN_SOURCE } from './ownership.js';
 import { mountAs, type Place, preparePlace, refuseForeign, requireFileSystem } from './place.js';
 import type { Selection } from './release.js';
 
@@ -47,7 +48,7 @@ async function waysToMount(ctx: Context, place: Place, options: readonly string[
   const root = await visibleRoot(ctx, await readMounts(ctx));
   if (root !== undefined) return [{ title: `bound from ${root.mountPoint}`, command: ['mount', '-n', '--bind', root.mountPoint, place.path] }];
   const withOptions = options === undefined ? [] : ['-o', options.join(',')];
-  const mount = ['mount', '-n', '-t', 'cgroup2', ...withOptions, 'none', place.path] as const;
+  const mount = ['mount', '-n', '-t', 'cgroup2', ...withOptions, OWN_SOURCE, place.path] as const;
   const namespace = await hostNamespace(ctx);
   if (namespace === undefined) return [{ title: 'mounted', command: mount }];
   return [{ title: "mounted from the host's cgroup namespace", command: ['nsenter', `--cgroup=${namespace}`, ...mount] }];

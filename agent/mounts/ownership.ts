@@ -10,7 +10,8 @@ const ownedMount = z.object({
   /** Without symbolic links, as in mountinfo. */
   path: z.string().startsWith('/'),
   fsType: z.string(),
-  /** `major:minor` of the file system; null: it was about to be mounted when the agent died. */
+  /** Source and `major:minor` as in mountinfo; null: it was about to be mounted when the agent died. */
+  source: z.string().nullable(),
   device: z.string().nullable(),
 });
 
@@ -39,7 +40,11 @@ export async function writeOwnership(ctx: Context, owned: Ownership): Promise<vo
   else await writeState(ctx, FILE, owned);
 }
 
-/** Whether a mount that is there now is the one on record: same place, type and file system instance. */
+/** Source of the file systems that the agent mounts: device numbers are given anew, so they alone prove nothing. */
+export const OWN_SOURCE = 'kmesh-agent';
+
+/** Whether a mount that is there now is the one on record: same place, type, source and file system. */
 export function isOwned(mount: Mount | undefined, owned: OwnedMount): boolean {
-  return mount !== undefined && mount.mountPoint === owned.path && mount.fsType === owned.fsType && (owned.device === null || owned.device === mount.device);
+  if (mount === undefined || mount.mountPoint !== owned.path || mount.fsType !== owned.fsType) return false;
+  return owned.device === null || (owned.device === mount.device && owned.source === mount.source);
 }

@@ -2,7 +2,7 @@
 import { type Context, failure } from '../context.js';
 import { type Mount, topMountAt } from '../probe/mountinfo.js';
 import { readMounts } from './mountTable.js';
-import { type Ownership, readOwnership, writeOwnership } from './ownership.js';
+import { type OwnedMount, readOwnership, writeOwnership } from './ownership.js';
 
 /** A folder to mount on, and what is mounted there now. */
 export interface Place {
@@ -60,12 +60,15 @@ export async function requireFileSystem(ctx: Context, fsType: string): Promise<v
  * true at every moment: an intent before, the identity of the mount after.
  */
 export async function mountAs(ctx: Context, place: Place, fsType: string, mount: () => Promise<void>): Promise<Mount> {
-  const record = async (owned: Ownership, device: string | null): Promise<void> =>
-    writeOwnership(ctx, { ...owned, mounts: [...owned.mounts.filter(({ path }) => path !== place.path), { path: place.path, fsType, device }] });
-  await record(await readOwnership(ctx), null);
+  const record = async (identity: Pick<OwnedMount, 'source' | 'device'>): Promise<void> => {
+    const owned = await readOwnership(ctx);
+    const others = owned.mounts.filter(({ path }) => path !== place.path);
+    await writeOwnership(ctx, { ...owned, mounts: [...others, { path: place.path, fsType, ...identity }] });
+  };
+  await record({ source: null, device: null });
   await mount();
   const top = topMountAt(await readMounts(ctx), place.path);
   if (top?.fsType !== fsType) throw failure(ctx, 'KM_MOUNT_FAILED', `mount reported success, but no ${fsType} is at ${place.path}`);
-  await record(await readOwnership(ctx), top.device);
+  await record({ source: top.source, device: top.device });
   return top;
 }
