@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prints what fails and what is skipped, a line a file, and the closing line `N passed, N failed, N skipped`
-// over single assertions' test points at the leaves.
+// Prints a line for each file, what fails and what is skipped, and the closing line
+// `N passed, N failed, N skipped` over single assertions.
+import path from 'node:path';
 import { Transform } from 'node:stream';
 import { Parser } from 'tap-parser';
 
@@ -16,37 +17,42 @@ export default class Reporter extends Transform {
   }
 
   #watch(parser, trail) {
-    const withChildren = new Set();
+    // Failures below each subtest: the subtest's own line repeats them, and is news only without any.
+    const below = new Map();
     parser.on('child', (child) => {
-      withChildren.add(child.name);
+      const before = this.#failed;
+      child.on('complete', () => below.set(child.name, this.#failed - before));
       this.#watch(child, [...trail, child.name]);
     });
     parser.on('assert', (result) => {
-      const name = [...trail, result.name].join(' > ');
-      // A subtest's own line repeats what its children said, unless it failed for a reason of its own.
-      if (withChildren.has(result.name) && (result.ok || result.diag?.failedSubtests !== undefined)) {
-        if (trail.length === 0 && result.ok) this.push(`ok ${name}${result.time ? ` (${Math.round(result.time)} ms)` : ''}\n`);
-        if (result.ok || withChildren.size > 0) return;
+      if (below.has(result.name)) {
+        const failures = below.get(result.name);
+        if (trail.length === 0) this.push(`${result.ok ? 'ok' : 'FAILED'} ${path.relative('.', result.name)} (${((result.time ?? 0) / 1000).toFixed(1)} s)\n`);
+        if (result.ok || failures > 0) return;
       }
-      const reason = result.skip || result.todo;
-      if (reason) {
-        // In CI a test that cannot run fails; the one exception is a clone with no ../shared beside it.
-        const excused = process.env.CI !== 'true' || String(reason).includes('../shared');
-        if (excused) this.#skipped += 1;
-        else this.#failed += 1;
-        this.push(`${excused ? 'skipped' : 'FAILED (skipped in CI)'} ${name}: ${reason}\n`);
-      } else if (result.ok) {
-        this.#passed += 1;
-      } else {
-        this.#failed += 1;
-        this.push(`FAILED ${name}\n${result.diag ? `${JSON.stringify(result.diag, null, 2)}\n` : ''}`);
-      }
+      this.#count(result, [...trail, result.name].join(' > '));
     });
     parser.on('bailout', (reason) => {
       if (trail.length > 0) return;
       this.#failed += 1;
       this.push(`BAILOUT ${reason}\n`);
     });
+  }
+
+  #count(result, name) {
+    const reason = result.skip || result.todo;
+    if (reason) {
+      // In CI a test that cannot run fails; the one exception is a clone with no ../shared beside it.
+      const excused = process.env.CI !== 'true' || String(reason).includes('../shared');
+      if (excused) this.#skipped += 1;
+      else this.#failed += 1;
+      this.push(`${excused ? 'skipped' : 'FAILED (skipped in CI)'} ${name}: ${reason}\n`);
+    } else if (result.ok) {
+      this.#passed += 1;
+    } else {
+      this.#failed += 1;
+      this.push(`FAILED ${name}\n${result.diag ? `${JSON.stringify(result.diag, null, 2)}\n` : ''}`);
+    }
   }
 
   _transform(chunk, _encoding, done) {

@@ -55,7 +55,7 @@ const STEPS: readonly { readonly step: string | number; readonly expect: Readonl
   { step: 3, expect: { [reviews]: { '10.244.2.16': 50, '10.244.1.18': 50 } } },
   { step: 4, expect: { [reviews]: { '10.244.1.30': 16.7, '10.244.2.16': 16.7, '10.244.3.31': 16.7, '10.244.1.18': 50 } } },
   { step: 5, expect: { [reviews]: { '10.244.1.30': 25, '10.244.2.16': 25, '10.244.1.18': 50 } } },
-  { step: 6, expect: { [helloworld2]: { '10.244.1.11': 50, '10.244.1.12': 50 } } },
+  { step: 6, expect: { [helloworld2]: { ECONNREFUSED: 100 } } },
   { step: 7, expect: { [reviews]: { '10.244.1.30': 25, '10.244.2.16': 25, ECONNREFUSED: 50 } } },
   { step: 8, expect: {} },
   { step: 9, expect: { [helloworld]: { ENETUNREACH: 100 } } },
