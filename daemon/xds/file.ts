@@ -69,7 +69,7 @@ export class FileSource implements XdsSource {
     try {
       // A file is watched through its folder: an editor that replaces it leaves a watch on the old one behind.
       const folder = statSync(this.#path).isDirectory() ? this.#path : path.dirname(this.#path);
-      this.#watcher = watch(folder, { persistent: false }, () => this.#readSoon(GATHER_MS)).on('error', () => this.#readSoon(RETRY_MS));
+      this.#watcher = watch(folder, () => this.#readSoon(GATHER_MS)).on('error', () => this.#readSoon(RETRY_MS));
     } catch {
       // Reading reports why; here it is only tried again.
       this.#readSoon(RETRY_MS);

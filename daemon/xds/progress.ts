@@ -71,11 +71,15 @@ export class Progress {
     this.#update();
   }
 
-  /** Files were read, some of them or all: no other answer will come. */
+  /** Files were read, some of them or all: no other answer will come, but part of an answer is none. */
   loaded(all: boolean): void {
-    for (const kind of RESOURCE_KINDS) this.#pending[kind].clear();
+    for (const kind of RESOURCE_KINDS) {
+      const pending = this.#pending[kind];
+      if (all) pending.clear();
+      else for (const name of pending.keys()) pending.set(name, EXPIRED);
+    }
     this.#answered = true;
-    if (all) this.#update();
+    this.#update();
   }
 
   get complete(): Complete {

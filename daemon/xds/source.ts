@@ -47,7 +47,7 @@ export interface XdsCallbacks {
   onStatus(status: XdsStatus): void;
 }
 
-/** Time, so that tests need not wait. Real timers do not keep the process alive. */
+/** Time, so that tests need not wait. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
@@ -59,7 +59,6 @@ export const systemClock: Clock = {
   now: Date.now,
   after: (ms, callback) => {
     const timer = setTimeout(callback, ms);
-    timer.unref();
     return () => clearTimeout(timer);
   },
 };
