@@ -62,8 +62,8 @@ function writeIpv4(text: string, to: Buffer, at: number): boolean {
 function writeIpv6(text: string, to: Buffer, at: number): boolean {
   const halves = text.split('::');
   if (halves.length > 2) return false;
-  const head = groupsOf(halves[0]!);
-  const tail = halves.length === 2 ? groupsOf(halves[1]!) : [];
+  const head = groupsOf(halves[0]!, halves.length === 1);
+  const tail = halves.length === 2 ? groupsOf(halves[1]!, true) : [];
   if (head === undefined || tail === undefined) return false;
   const given = head.length + tail.length;
   if (halves.length === 2 ? given >= GROUPS : given !== GROUPS) return false;
@@ -73,13 +73,13 @@ function writeIpv6(text: string, to: Buffer, at: number): boolean {
   return true;
 }
 
-/** The 16-bit groups of one side of `::`; the last may be an IPv4 address, which is two groups. */
-function groupsOf(side: string): number[] | undefined {
+/** The 16-bit groups of one side of `::`; the last of the address may be an IPv4 one, which is two groups. */
+function groupsOf(side: string, endsAddress: boolean): number[] | undefined {
   if (side === '') return [];
   const groups: number[] = [];
   const parts = side.split(':');
   for (const [i, part] of parts.entries()) {
-    if (i === parts.length - 1 && part.includes('.')) {
+    if (endsAddress && i === parts.length - 1 && part.includes('.')) {
       const quad = Buffer.alloc(4);
       if (!writeIpv4(part, quad, 0)) return undefined;
       groups.push(quad.readUInt16BE(0), quad.readUInt16BE(2));

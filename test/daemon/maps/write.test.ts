@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Writing and reading the maps of the running kernel. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import t from 'tap';
+import type { MapContents, Operation } from '../../../daemon/diff/operations.js';
+import { DataplaneError } from '../../../daemon/maps/dataplane.js';
+import { enterSandbox } from '../../helpers/sandbox.js';
+import { cluster, endpointId, frontend, split } from '../../bpf/mesh.js';
+import { openStage, SIZES, stageOptions } from '../../bpf/stage.js';
+import { connectIn } from '../../bpf/client.js';
+import { removePins } from '../../../daemon/maps/dataplane.js';
+import { PIN_ROOT } from '../../bpf/stage.js';
+
+await enterSandbox(import.meta.url);
+
+const a = { name: 'a', address: '10.244.0.1', port: 8080 };
+const b = { name: 'b', address: 'fd00::b', port: 8081 };
+const options = stageOptions();
+
+t.afterEach(() => {
+  removePins(PIN_ROOT);
+});
+
+const name = (kind: 'listener' | 'cluster', id: number, text: string): Operation => ({ op: 'put', map: 'km_name', key: { kind, id }, value: text });
+
+/** Order within a map is the kernel's own. */
+function inOrder(contents: MapContents): unknown {
+  const by = <T>(items: readonly T[]): readonly T[] => [...items].sort((x, y) => (JSON.stringify(x) < JSON.stringify(y) ? -1 : 1));
+  const { states, ...rest } = contents;
+  const sorted = Object.fromEntries(Object.entries(rest).map(([key, items]) => [key, by(items as readonly unknown[])]));
+  return { ...sorted, states: { listeners: by(states.listeners), clusters: by(states.clusters), endpoints: by(states.endpoints) } };
+}
+
+await t.test('what is written is read back, and deletions remove it all', async (test) => {
+  const { dataplane } = openStage(options);
+  const operations = [
+    ...cluster(1, { v4: [a], v6: [b, b], weights: [80, 20], lb: 'random', max: 7, panic: true }),
+    ...cluster(2, { kind: 'refuse', reason: 'blackhole' }),
+    ...split(9, [{ cluster: 1, weight: 80 }, { cluster: 2, weight: 20 }]),
+    ...frontend(3, '10.96.0.1', 80, { split: 9, n: 2 }),
+    ...frontend(3, '10.96.0.0/16', 81, { cluster: 1 }),
+    ...frontend(3, '::/0', 81, { pass: 'original_dst' }),
+    name('listener', 3, 'three'),
+    name('cluster', 1, 'outbound|80||ä'),
+  ];
+  await dataplane.apply(operations);
+  const written = (map: string): { key: unknown; value: unknown }[] =>
+    operations.flatMap((operation) => (operation.op === 'put' && operation.map === map ? [{ key: operation.key, value: operation.value }] : []));
+  test.same(
+    inOrder(dataplane.read()),
+    inOrder({
+      frontends: [...written('km_listener'), ...written('km_prefix')],
+      splits: written('km_split'),
+      clusters: written('km_cluster').map(({ key, value }) => ({ id: key, value })),
+      slots: written('km_slot'),
+      names: written('km_name').map(({ key, value }) => ({ key, name: value })),
+      states: { listeners: [3], clusters: [1, 2], endpoints: [endpointId(1, 4, 0), endpointId(1, 6, 0), endpointId(1, 6, 1)] },
+    } as MapContents),
+  );
+
+  const deletions = operations.filter((o) => o.op === 'put').map((o) => ({ op: 'delete', map: o.map, key: o.key }) as Operation);
+  await dataplane.apply([...deletions, { op: 'barrier' }, ...deletions]);
+  test.same(dataplane.read(), { frontends: [], splits: [], clusters: [], slots: [], names: [], states: { listeners: [], clusters: [], endpoints: [] } }, 'deleting twice is no error');
+  dataplane.close();
+});
+
+await t.test('a counter entry that is there keeps its counts', async (test) => {
+  const { dataplane, cgroup } = openStage(options);
+  const operations = [...cluster(1, { v4: [a] }), ...frontend(1, '10.96.0.1', 80, { cluster: 1 })];
+  await dataplane.apply(operations);
+  await connectIn(cgroup, '-n', 3, '10.96.0.1', 80);
+  await dataplane.apply(operations);
+  test.same(dataplane.counters().listeners.get(1), { steered: 3, passed: 0, refused: 0 });
+  test.same(dataplane.counters().endpoints.get(endpointId(1, 4, 0)), { active: 0, steered: 3, failed: 3 });
+  dataplane.close();
+});
+
+const FULL: readonly (readonly [string, string, number, (i: number) => Operation])[] = [
+  ['km_slot', '--max-endpoints', SIZES.endpoints, (i) => ({ op: 'put', map: 'km_slot', key: { clusterId: 1, family: 4, index: i }, value: { primary: { address: '10.0.0.1', port: 1, endpointId: 1 }, alias: { address: '10.0.0.1', port: 1, endpointId: 1 }, threshold: 0 } })],
+  ['km_endpoint_state', '--max-endpoints', SIZES.endpoints, (i) => ({ op: 'put', map: 'km_endpoint_state', key: i + 1, value: null })],
+  ['km_listener', '--max-listeners', SIZES.listeners, (i) => frontend(1, `10.96.0.${i}`, 80, { cluster: 1 })[1]!],
+  ['km_prefix', '--max-prefixes', SIZES.prefixes, (i) => frontend(1, `10.${i}.0.0/16`, 80, { cluster: 1 })[1]!],
+  ['km_split', '--max-splits', SIZES.splits, (i) => ({ op: 'put', map: 'km_split', key: { splitId: 1, index: i }, value: { clusterId: 1, aliasClusterId: 1, threshold: 0 } })],
+  ['km_cluster', '--max-clusters', SIZES.clusters, (i) => cluster(i + 1, {}).at(-1)!],
+];
+
+for (const [map, option, size, operation] of FULL) {
+  await t.test(`${map} that is full names itself, its size and ${option}`, async (test) => {
+    const { dataplane } = openStage(options);
+    await dataplane.apply(cluster(1, { v4: [a] }));
+    const before = dataplane.read();
+    const operations = Array.from({ length: size + 1 }, (_, i) => operation(i));
+    const error = await dataplane.apply([...operations, name('cluster', 1, 'behind')]).then(() => undefined, (reason: unknown) => reason);
+    test.ok(error instanceof DataplaneError);
+    test.match(error, { code: 'KM_MAP_FULL', message: new RegExp(`${map} .*${size}.*${option}`) });
+    test.same(dataplane.read().names, [], 'what comes behind was not written');
+    // What can be written goes on.
+    await dataplane.apply([name('cluster', 1, 'one')]);
+    test.same(dataplane.read().states.clusters, before.states.clusters);
+    test.same(dataplane.read().names.length, 1);
+    dataplane.close();
+  });
+}
+
+await t.test('a record that does not fit is an error that names the map, and nothing of its run is written', async (test) => {
+  const { dataplane } = openStage(options);
+  const good = frontend(1, '10.96.0.1', 80, { cluster: 1 });
+  await test.rejects(dataplane.apply([...good, frontend(1, 'fd00::x', 80, { cluster: 1 })[1]!]), { code: 'KM_MAP_ACCESS', message: /km_listener.*"fd00::x"/ });
+  test.same(dataplane.read().frontends, []);
+  dataplane.close();
+});
+
+await t.test('a barrier does not hold up the event loop', async (test) => {
+  const { dataplane } = openStage(options);
+  let turns = 0;
+  let waiting = true;
+  const barrier = dataplane.apply([{ op: 'barrier' }]).finally(() => {
+    waiting = false;
+  });
+  while (waiting) {
+    await nextTurn();
+    turns += 1;
+  }
+  await barrier;
+  test.ok(turns > 2, `${turns} turns while waiting`);
+  dataplane.close();
+});
+
+await t.test('100,000 slots take well under a second', async (test) => {
+  const many = 100_000;
+  const { dataplane } = openStage({ ...options, sizes: { ...SIZES, endpoints: many } });
+  const operations = Array.from({ length: many }, (_, i): Operation => {
+    const primary = { address: `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`, port: 80, endpointId: i + 1 };
+    return { op: 'put', map: 'km_slot', key: { clusterId: 1 + Math.floor(i / 10), family: 4, index: i % 10 }, value: { primary, alias: primary, threshold: 0xffffffff } };
+  });
+  const started = performance.now();
+  await dataplane.apply(operations);
+  const took = performance.now() - started;
+  test.ok(took < 1000, `${Math.round(took)} ms`);
+  test.equal(dataplane.read().slots.length, many);
+  dataplane.close();
+});
