@@ -56,7 +56,7 @@ export async function runPhases(phases: readonly Phase[], ctx: Context): Promise
       break;
     }
   }
-  const complete = timings.length === phases.length && error === undefined;
+  const complete = timings.length === phases.length && timings.every(({ outcome }) => outcome !== 'failed');
   return { begun, timings, error, stopped: ctx.stop.aborted && !complete };
 }
 
