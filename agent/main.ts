@@ -23,7 +23,7 @@ import { agentVersion } from './version.js';
 function installFolder(): string {
   const here = fileURLToPath(import.meta.url);
   const folder = path.dirname(here);
-  return path.basename(here) === 'agent.js' ? folder : path.dirname(folder);
+  return path.basename(here) === 'main.ts' ? path.dirname(folder) : folder;
 }
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);

@@ -61,7 +61,7 @@ export class Supervisor {
       const healthy = this.#readyAt !== undefined && sys.now() - this.#readyAt >= this.#times.healthyMs;
       failures = healthy ? 1 : failures + 1;
       if (options.restart === 'never') throw this.#exitFailure(service, exit, 'and --restart is never');
-      if (failures >= this.#times.limit) throw this.#exitFailure(service, exit, `for the ${failures}th time in a row`);
+      if (failures >= this.#times.limit) throw this.#exitFailure(service, exit, `${failures} times in a row`);
       const delay = restartDelay(this.#times, failures, sys.random());
       log.warn({ exit, failures, delayMs: delay, tail: service.tail() }, `kmesh-daemon ended (${describeExit(exit)}); it is started again in ${delay} ms`);
       await sys.sleep(delay, stop);

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bundled agent as users start it, with a small program in the place of kmesh-daemon.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { build } from 'esbuild';
+import t from 'tap';
+import { OWN_GID } from '../../agent/identity.js';
+import { projectRoot, temporaryFolder } from '../helpers/agentContext.js';
+import { installFakeDaemon, readDiary } from '../helpers/fakeDaemon.js';
+import { enterSandbox } from '../helpers/sandbox.js';
+
+await enterSandbox(import.meta.url);
+
+const NOBODY = 65534;
+const root = temporaryFolder(t);
+chmodSync(root, 0o755);
+installFakeDaemon(root, {});
+cpSync(path.join(projectRoot, 'bpf'), path.join(root, 'bpf'), { recursive: true });
+symlinkSync(path.join(projectRoot, 'node_modules'), path.join(root, 'node_modules'));
+await build({
+  entryPoints: [path.join(projectRoot, 'agent/main.ts')],
+  outfile: path.join(root, 'agent.mjs'),
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  external: ['koffi'],
+  define: { KMESH_VERSION: '"9.8.7"' },
+  banner: { js: "import { createRequire as kmeshCreateRequire } from 'node:module'; const require = kmeshCreateRequire(import.meta.url);" },
+  logLevel: 'error',
+});
+
+function start(args: readonly string[], uid?: number): ChildProcess {
+  // Without tap's loader, which is for the sources.
+  const env = { ...process.env, NODE_OPTIONS: '' };
+  return spawn(process.execPath, [path.join(root, 'agent.mjs'), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], ...(uid === undefined ? {} : { uid, gid: uid }) });
+}
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function outcome(child: ChildProcess): Promise<Outcome> {
+  const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const [stdout, stderr] = await Promise.all([text(child.stdout!), text(child.stderr!)]);
+  return { code: await exit, stdout, stderr };
+}
+
+t.test('what works for every user and changes nothing', async (t) => {
+  const folder = temporaryFolder(t);
+  chmodSync(folder, 0o777);
+  const before = readFileSync('/proc/self/mountinfo', 'utf8');
+  const places = ['--state-dir', path.join(folder, 'state'), '--cgroup2-path', path.join(folder, 'cgroup2'), '--bpf-fs-path', path.join(folder, 'bpf')];
+  const plan = await outcome(start(['plan', '-mode=ads', ...places], NOBODY));
+  t.equal(plan.code, 0, plan.stderr);
+  t.match(plan.stdout, /^8\/8 supervise-daemon: [^]*would run: /m);
+  t.match(plan.stdout, /would run: make -C /);
+  const inspect = await outcome(start(['inspect', '--json'], NOBODY));
+  t.equal(inspect.code, 0, inspect.stderr);
+  t.same(Object.keys(JSON.parse(inspect.stdout) as object), ['kernel', 'helpers', 'macros', 'capabilities']);
+  t.match(await outcome(start(['--help'], NOBODY)), { code: 0, stdout: /Phases of run/ });
+  t.match(await outcome(start(['--version'], NOBODY)), { code: 0, stdout: '9.8.7\n' });
+  t.same(readdirSync(folder), []);
+  t.equal(readFileSync('/proc/self/mountinfo', 'utf8'), before);
+});
+
+t.test('what cannot go on says so at once', async (t) => {
+  t.match(await outcome(start([], NOBODY)), { code: 16, stderr: /^KM_PRIVILEGES: .*user id 65534/ });
+  t.match(await outcome(start(['cleanup'], NOBODY)), { code: 16, stderr: /KM_PRIVILEGES/ });
+  t.match(await outcome(start(['paln'])), { code: 2, stderr: /KM_USAGE: unknown command "paln", did you mean "plan"\?[^]*remedy: / });
+  t.match(await outcome(start(['--mode=workload'])), { code: 2, stderr: /KM_MODE_NOT_BUILT/ });
+});
+
+const fixtures = path.join(projectRoot, '../shared/fixtures/bpf-h');
+
+t.test('inspect decides by the inputs that it is given', { skip: existsSync(fixtures) ? false : 'no shared fixtures here' }, async (t) => {
+  const enhanced = await outcome(start(['inspect', '--json', '--bpf-header', path.join(fixtures, 'oe-5.10-kmesh-patches-HEAD.h'), '--kernel-release', '5.10.0-60.oe'], NOBODY));
+  t.match(JSON.parse(enhanced.stdout), { kernel: { release: '5.10.0-60.oe', helperSource: 'header' }, macros: { ENHANCED_KERNEL: 1 } });
+  t.match(await outcome(start(['inspect', '--json', '--bpf-header', '/nowhere.h'], NOBODY)), { code: 10, stderr: /KM_INPUT_FILE: .*nowhere/ });
+  t.match(await outcome(start(['inspect', '--kernel-release', 'x; rm -rf /'], NOBODY)), { code: 10, stderr: /KM_RELEASE/ });
+  t.match(await outcome(start(['inspect', '--bpf-header', '/dev/null'], NOBODY)), { code: 11, stderr: /KM_HELPERS_EMPTY/ });
+});
+
+t.test('comes up, holds, and on SIGTERM leaves nothing but the build cache', async (t) => {
+  const folder = temporaryFolder(t);
+  const state = path.join(folder, 'state');
+  const before = readFileSync('/proc/self/mountinfo', 'utf8');
+  const agent = start(['--mode=ads', '--state-dir', state, '--cgroup2-path', path.join(folder, 'a/cgroup2'), '--bpf-fs-path', path.join(folder, 'bpf'), '--admin-port', '15299', '--log-format=json']);
+  const lines: Record<string, unknown>[] = [];
+  let up: () => void = () => {};
+  const ready = new Promise<void>((resolve) => (up = resolve));
+  let rest = '';
+  agent.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    const parts = (rest + chunk).split('\n');
+    rest = parts.pop() ?? '';
+    lines.push(...parts.map((line) => JSON.parse(line) as Record<string, unknown>));
+    if (lines.some((line) => String(line['msg']).startsWith('ready'))) up();
+  });
+  const exit = new Promise<number | null>((resolve) => agent.once('exit', resolve));
+  await Promise.race([ready, exit.then((code) => Promise.reject(new Error(`exit ${code}: ${JSON.stringify(lines.at(-1))}`)))]);
+
+  const status = readFileSync(`/proc/${agent.pid}/status`, 'utf8');
+  t.match(status, new RegExp(`^Gid:\\t${OWN_GID}\\t0\\t0\\t0$`, 'm'), 'only the real group id is ours');
+  const phases = lines.filter((line) => line['outcome'] !== undefined);
+  t.match(phases.map((line) => line['outcome']), ['done', 'done', 'done', 'done', 'skipped', 'skipped', 'done', 'done']);
+  t.match(phases.at(6)?.['msg'], /^phase mount-filesystems \(7\/8\): done, \d+ ms$/);
+  t.ok(existsSync(path.join(folder, 'a/cgroup2/cgroup.procs')));
+
+  agent.kill('SIGTERM');
+  t.equal(await exit, 0);
+  t.same(readDiary(root).map(([, event]) => event), ['start', 'SIGTERM']);
+  t.equal(readFileSync('/proc/self/mountinfo', 'utf8'), before);
+  t.same(readdirSync(folder), ['state']);
+  t.same(readdirSync(state), ['build']);
+  t.match(await outcome(start(['cleanup', '--state-dir', state, '--bpf-fs-path', path.join(folder, 'bpf')])), { code: 0 });
+  t.same(readdirSync(folder), []);
+});

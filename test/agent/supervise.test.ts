@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// The phase supervise-daemon with small real programs in the place of kmesh-daemon.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import t from 'tap';
+import type { Phase } from '../../agent/phase.js';
+import { superviseDaemonBy } from '../../agent/phases/superviseDaemon.js';
+import { restartDelay, type RestartTimes } from '../../agent/supervisor/backoff.js';
+import { adminPort } from '../../agent/supervisor/command.js';
+import { recordProcesses } from '../../agent/supervisor/processes.js';
+import { type TestContext, temporaryFolder, testContext } from '../helpers/agentContext.js';
+import { type DiaryEntry, freePort, installFakeDaemon, type Life, readDiary } from '../helpers/fakeDaemon.js';
+
+/** Fast enough for a test; the order of magnitudes is that of the real ones. */
+const TIMES: RestartTimes = { firstDelayMs: 10, maxDelayMs: 40, healthyMs: 60_000, limit: 3, graceMs: 300 };
+
+interface Stage {
+  readonly ctx: TestContext;
+  readonly folder: string;
+  readonly phase: Required<Pick<Phase, 'run' | 'hold' | 'undo'>>;
+  readonly diary: () => DiaryEntry[];
+  readonly events: (name: string) => DiaryEntry[];
+}
+
+async function stage(t: Tap, life: Life, options: Partial<TestContext['options']> = {}): Promise<Stage> {
+  const folder = temporaryFolder(t);
+  installFakeDaemon(folder, life);
+  const port = await freePort();
+  const build = { key: 'k', folder, include: folder, objects: path.join(folder, 'objects') };
+  const ctx = testContext(folder, {
+    root: folder,
+    results: { build, attachFolder: '/sys/fs/cgroup' },
+    options: { daemonArgs: ['--xds-plaintext', '--admin-port', String(port)], ...options },
+  });
+  const { run, hold, undo } = superviseDaemonBy(TIMES);
+  if (hold === undefined || undo === undefined) throw new Error('the phase holds and undoes');
+  t.teardown(() => undo(ctx, 'run'));
+  const diary = (): DiaryEntry[] => readDiary(folder);
+  return { ctx, folder, phase: { run, hold, undo }, diary, events: (name) => diary().filter(([, event]) => event === name) };
+}
+
+interface Tap {
+  teardown(work: () => unknown): void;
+}
+
+const lives = (pid: number): boolean => existsSync(`/proc/${pid}/stat`) && !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+
+/** Polls, since there is no event to await in another process's diary. */
+async function until(ctx: TestContext, done: () => boolean): Promise<void> {
+  while (!done()) await ctx.sys.sleep(5);
+}
+
+t.test('waits until the daemon is ready, telling each reason once', async (t) => {
+  const { ctx, phase, events } = await stage(t, { reasons: ['no route', 'no route', 'no answer'] });
+  await phase.run(ctx);
+  t.match(
+    ctx.lines.filter((line) => line['waitingFor'] !== undefined).map((line) => line.msg),
+    [/KM_XDS_UNREACHABLE: no route/, /KM_XDS_UNREACHABLE: no answer/],
+  );
+  const [[, , born] = []] = events('start');
+  t.equal(born?.gid, 0, "the agent's own real group id is not for its children");
+  const port = ctx.options.daemonArgs.at(-1);
+  t.same(born?.args, [
+    ...['--mode', 'ads', '--objects', ctx.results.build?.objects, '--cgroup', '/sys/fs/cgroup', '--bpf-fs-path', ctx.options.bpfFsPath],
+    ...['--log-level', 'trace', '--log-format', 'json', '--xds-plaintext', '--admin-port', port],
+  ]);
+});
+
+t.test('a stop is passed on, and waited for', async (t) => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const { ctx, phase, diary } = await stage(t, {});
+    await phase.run(ctx);
+    const held = phase.hold(ctx);
+    ctx.abort(signal);
+    await held;
+    const [[pid = 0] = []] = diary();
+    t.notOk(lives(pid));
+    t.same(diary().map(([, event]) => event), ['start', signal]);
+  }
+});
+
+t.test('SIGHUP ends the daemon as SIGTERM does', async (t) => {
+  const { ctx, phase, events } = await stage(t, {});
+  await phase.run(ctx);
+  ctx.abort('SIGHUP');
+  await phase.hold(ctx);
+  t.equal(events('SIGTERM').length, 1);
+});
+
+t.test('a daemon that ignores the signal is killed after the grace', async (t) => {
+  const { ctx, phase, diary } = await stage(t, { stubborn: true });
+  await phase.run(ctx);
+  ctx.abort();
+  await phase.hold(ctx);
+  const [[pid = 0] = []] = diary();
+  t.notOk(lives(pid));
+  t.match(ctx.lines.map((line) => line.msg).join('\n'), /did not end within 300 ms after SIGTERM; it is killed[^]*killed by SIGKILL/);
+});
+
+const ends: readonly (readonly [string, Life, number, RegExp])[] = [
+  ['an exit code is passed on', { dies: 7, says: 'cannot load programs' }, 7, /exit 7/],
+  ['an early exit 0 is a failure too', { dies: 0 }, 15, /exit 0/],
+  ['a signal becomes 128 and its number', { dies: 'SIGKILL' }, 137, /killed by SIGKILL/],
+];
+
+t.test('a daemon that ends before it was ready ends the start', async (t) => {
+  for (const [name, life, exitCode, detail] of ends) {
+    const { ctx, phase, events } = await stage(t, life);
+    await t.rejects(phase.run(ctx), { code: 'KM_DAEMON_EXITED', exitCode, detail, tail: life.says === undefined ? [] : [life.says] }, name);
+    t.equal(events('start').length, 1, 'and is not started again');
+  }
+});
+
+t.test('a daemon that dies later is started again, and steering is never undone meanwhile', async (t) => {
+  const { ctx, phase, events } = await stage(t, {});
+  await phase.run(ctx);
+  const held = phase.hold(ctx);
+  const [[pid = 0] = []] = events('start');
+  process.kill(pid, 'SIGKILL');
+  await until(ctx, () => ctx.lines.some((line) => line.msg === 'kmesh-daemon is ready again'));
+  t.equal(events('start').length, 2);
+  t.equal(events('cleanup').length, 0);
+  ctx.abort();
+  await held;
+});
+
+t.test('--restart never ends the agent with the code of the daemon', async (t) => {
+  const { ctx, phase, events } = await stage(t, {}, { restart: 'never' });
+  await phase.run(ctx);
+  const held = phase.hold(ctx);
+  const [[pid = 0] = []] = events('start');
+  process.kill(pid, 'SIGKILL');
+  await t.rejects(held, { code: 'KM_DAEMON_EXITED', exitCode: 137, detail: /--restart is never/ });
+});
+
+t.test('a daemon that keeps dying is given up', async (t) => {
+  const { ctx, folder, phase, events } = await stage(t, {});
+  await phase.run(ctx);
+  const held = phase.hold(ctx);
+  writeFileSync(path.join(folder, 'life.json'), JSON.stringify({ dies: 4, says: 'again' } satisfies Life));
+  const [[pid = 0] = []] = events('start');
+  process.kill(pid, 'SIGKILL');
+  await t.rejects(held, { code: 'KM_DAEMON_EXITED', exitCode: 4, detail: /3 times in a row/, tail: ['again'] });
+  t.equal(events('start').length, TIMES.limit);
+});
+
+t.test('a healthy time forgives earlier deaths', async (t) => {
+  const { ctx, events } = await stage(t, {});
+  const calm = superviseDaemonBy({ ...TIMES, healthyMs: 0, limit: 2 });
+  await calm.run(ctx);
+  t.teardown(() => calm.undo?.(ctx, 'run'));
+  const held = calm.hold?.(ctx);
+  for (let death = 1; death <= 3; death += 1) {
+    const pid = events('start').at(-1)?.[0] ?? 0;
+    process.kill(pid, 'SIGKILL');
+    await until(ctx, () => ctx.lines.filter((line) => line.msg === 'kmesh-daemon is ready again').length === death);
+  }
+  ctx.abort();
+  await held;
+  t.equal(events('start').length, 4);
+});
+
+t.test('something else on the port is not taken for the daemon', async (t) => {
+  const { ctx, phase, diary } = await stage(t, {});
+  const other = http.createServer((_, response) => response.end('hello')).listen(adminPort(ctx.options.daemonArgs), '127.0.0.1');
+  t.teardown(() => other.close());
+  await new Promise((resolve) => other.once('listening', resolve));
+  await t.rejects(phase.run(ctx), { code: 'KM_DAEMON_PORT', exitCode: 15 });
+  t.same(diary(), []);
+});
+
+t.test('an install folder without daemon', async (t) => {
+  const { ctx, folder, phase } = await stage(t, {});
+  rmSync(path.join(folder, 'daemon.js'));
+  await t.rejects(phase.run(ctx), { code: 'KM_DAEMON_MISSING' });
+});
+
+t.test('a stop before the daemon is ready', async (t) => {
+  const { ctx, phase, diary } = await stage(t, { reasons: Array.from({ length: 1000 }, () => 'waiting') });
+  const started = phase.run(ctx);
+  await until(ctx, () => ctx.lines.some((line) => line['waitingFor'] !== undefined));
+  ctx.abort();
+  await t.rejects(started, { message: /stopped by SIGTERM/ });
+  await phase.undo(ctx, 'run');
+  t.same(diary().map(([, event]) => event), ['start', 'SIGTERM']);
+});
+
+t.test('pins', async (t) => {
+  const pinned = async (life: Life, before: boolean): Promise<Stage & { pins: string }> => {
+    const all = await stage(t, life);
+    const pins = path.join(all.ctx.options.bpfFsPath, 'bpf_kmesh');
+    if (before) mkdirSync(pins, { recursive: true });
+    await all.phase.run(all.ctx);
+    mkdirSync(pins, { recursive: true });
+    return { ...all, pins };
+  };
+  const own = await pinned({}, false);
+  await own.phase.undo(own.ctx, 'run');
+  t.notOk(existsSync(own.pins), 'of a start that failed go');
+  const adopted = await pinned({}, true);
+  await adopted.phase.undo(adopted.ctx, 'run');
+  t.ok(existsSync(adopted.pins), 'of an earlier run stay when a start fails: they steer');
+  await adopted.phase.undo(adopted.ctx, 'all');
+  t.notOk(existsSync(adopted.pins), 'go with everything else when the node leaves the mesh');
+  const stuck = await pinned({ cleanupFails: true }, false);
+  await t.rejects(stuck.phase.undo(stuck.ctx, 'all'), { code: 'KM_DAEMON_CLEANUP', tail: ['pins are stuck'] });
+  rmSync(stuck.pins, { recursive: true });
+});
+
+t.test('a daemon that an earlier agent left behind is ended first', async (t) => {
+  const { ctx, phase, diary } = await stage(t, {});
+  const orphan = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'ignore' });
+  const orphaned = new Promise((resolve) => orphan.once('exit', resolve));
+  await recordProcesses(ctx, orphan.pid);
+  await phase.run(ctx);
+  await orphaned;
+  t.match(ctx.lines.map((line) => line.msg), [new RegExp(`ended kmesh-daemon with pid ${orphan.pid}`)]);
+  t.equal(diary().length, 1);
+});
+
+t.test('a process that only has the pid of the old daemon is left alone', async (t) => {
+  const { ctx, phase } = await stage(t, {});
+  const stranger = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'ignore' });
+  t.teardown(() => stranger.kill('SIGKILL'));
+  await recordProcesses(ctx, stranger.pid);
+  const file = path.join(ctx.options.stateDir, 'processes.json');
+  const record = JSON.parse(readFileSync(file, 'utf8')) as { daemon: { startTime: string } };
+  record.daemon.startTime = '1';
+  writeFileSync(file, JSON.stringify(record));
+  await phase.run(ctx);
+  t.ok(lives(stranger.pid ?? 0));
+});
+
+t.test('an agent that runs already', async (t) => {
+  const { ctx, phase } = await stage(t, {});
+  const other = testContext(temporaryFolder(t), { options: ctx.options, sys: { pid: process.ppid } });
+  await recordProcesses(other, undefined);
+  await t.rejects(phase.run(ctx), { code: 'KM_AGENT_RUNNING', exitCode: 18, detail: new RegExp(`pid ${process.ppid}`) });
+  await phase.undo(ctx, 'run');
+  t.ok(existsSync(path.join(ctx.options.stateDir, 'processes.json')), 'its record is not ours to remove');
+});
+
+t.test('delays double up to the maximum, half of each left to chance', async (t) => {
+  const times = { ...TIMES, firstDelayMs: 100, maxDelayMs: 1000 };
+  t.same([1, 2, 3, 4, 5, 60].map((failures) => restartDelay(times, failures, 0)), [50, 100, 200, 400, 500, 500]);
+  t.equal(restartDelay(times, 1, 0.999999), 100);
+});
+
+t.test('the port of the admin interface', async (t) => {
+  t.equal(adminPort([]), 15200);
+  t.equal(adminPort(['--admin-port', '1234']), 1234);
+  t.equal(adminPort(['--admin-port=1', '--x', '--admin-port=1234']), 1234, 'the last one counts');
+  t.equal(adminPort(['--admin-port', 'many']), 15200, 'the daemon refuses it, not the agent');
+});
