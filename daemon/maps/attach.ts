@@ -52,12 +52,15 @@ function openCgroup(folder: string): Cgroup {
 function attachHook(object: Pointer, hook: Hook, cgroup: Cgroup, pinRoot: string): AttachedHook {
   const program = callForPointer('bpf_object__find_program_by_name', object, hook.program);
   const pin = linkPath(pinRoot, hook.name);
+  const next = linkPath(pinRoot, nextLinkName(hook.name));
+  // A process that was killed between the two steps of attachNew: its second step.
+  if (fs.existsSync(next)) fs.renameSync(next, pin);
   const exists = fs.existsSync(pin);
   if (exists) {
     const replaced = replaceInPlace(program, pin, cgroup);
     if (replaced) return { hook: hook.name, action: 'replaced', ...replaced };
   }
-  return { hook: hook.name, action: exists ? 'moved' : 'attached', ...attachNew(program, hook, cgroup, pinRoot) };
+  return { hook: hook.name, action: exists ? 'moved' : 'attached', ...attachNew(program, cgroup, next, pin) };
 }
 
 /** @returns undefined when the pinned link is on another cgroup (or on one that was removed). */
@@ -72,12 +75,10 @@ function replaceInPlace(program: Pointer, pin: string, cgroup: Cgroup): LinkIds 
 }
 
 /** Attaches and pins; an older pin gives way in the same moment as its successor takes the name. */
-function attachNew(program: Pointer, hook: Hook, cgroup: Cgroup, pinRoot: string): LinkIds {
-  const next = linkPath(pinRoot, nextLinkName(hook.name));
-  fs.rmSync(next, { force: true });
+function attachNew(program: Pointer, cgroup: Cgroup, next: string, pin: string): LinkIds {
   return usingLink(callForPointer('bpf_program__attach_cgroup', program, cgroup.fd), (link) => {
     call('bpf_link__pin', link, next);
-    fs.renameSync(next, linkPath(pinRoot, hook.name));
+    fs.renameSync(next, pin);
     return ids(linkInfo(link));
   });
 }

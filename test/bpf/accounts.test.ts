@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Active connections: counted while they are there, never above max_connections, none left behind. */
+import fs from 'node:fs';
 import t from 'tap';
 import { enterSandbox } from '../helpers/sandbox.js';
 import { connectIn, holdIn, tally, type HeldConnections } from './client.js';
@@ -18,6 +19,9 @@ t.teardown(() => dataplane.close());
 const active = (id: number): number | undefined => dataplane.counters().clusters.get(id)?.active;
 const endpointActive = (id: number): number | undefined => dataplane.counters().endpoints.get(endpointId(id, 4, 0))?.active;
 const MAX = 20;
+
+/** Limit of the memory of socket options and storages; newer kernels have one for each network namespace. */
+const OPTMEM_MAX = '/proc/sys/net/core/optmem_max';
 
 await t.test('max_connections holds, and a place that is given back is taken again', async (test) => {
   await dataplane.apply([...cluster(1, { v4: [a], max: 3 }), ...frontend(1, '10.96.0.1', PORT, { cluster: 1 })]);
@@ -102,4 +106,23 @@ await t.test('a connection outlives its endpoint and its cluster', async (test) 
   await held.release();
   test.equal(active(8), undefined, 'its end brings no counter back');
   test.same(tally(await connectIn(cgroup, '10.96.0.8', PORT)), { ENETUNREACH: 1 });
+});
+
+const noOptmem = fs.existsSync(OPTMEM_MAX) ? {} : { skip: 'the kernel has no net.core.optmem_max for each network namespace' };
+await t.test('without memory for its storage a connection passes, and takes no place', noOptmem, async (test) => {
+  await dataplane.apply([...cluster(9, { v4: [a], max: 1 }), ...frontend(9, '10.96.0.9', PORT, { cluster: 9 })]);
+  const before = dataplane.counters();
+  const limit = fs.readFileSync(OPTMEM_MAX, 'utf8');
+  fs.writeFileSync(OPTMEM_MAX, '0');
+  try {
+    test.same(tally(await connectIn(cgroup, '-n', 2, '10.96.0.9', PORT)), { ENETUNREACH: 2 });
+  } finally {
+    fs.writeFileSync(OPTMEM_MAX, limit);
+  }
+  const after = dataplane.counters();
+  test.equal(after.reasons.err_storage - before.reasons.err_storage, 2);
+  test.same(after.clusters.get(9), { active: 0, steered: 0, refused: 0 });
+  test.same(after.endpoints.get(endpointId(9, 4, 0)), { active: 0, steered: 0, failed: 0 });
+  test.same(after.listeners.get(9), { steered: 0, passed: 2, refused: 0 });
+  test.same(tally(await connectIn(cgroup, '10.96.0.9', PORT)), { a: 1 });
 });

@@ -97,6 +97,15 @@ await t.test('a cgroup that was removed meanwhile', async (test) => {
   test.same(tally(await connectIn(options.cgroupPath, '10.96.0.1', PORT)), { a: 1 });
 });
 
+await t.test('a daemon that was killed between pinning a link and giving it its name', async (test) => {
+  await life((dataplane) => dataplane.apply(SERVICE));
+  const links = path.join(PIN_ROOT, 'links');
+  fs.renameSync(path.join(links, 'connect4'), path.join(links, 'connect4_next'));
+  await life((_dataplane, attached) => test.same(new Set(attached.map(({ action }) => action)), new Set(['replaced'])));
+  test.notOk(fs.existsSync(path.join(links, 'connect4_next')));
+  test.same(tally(await connectIn(options.cgroupPath, '-n', 2, '10.96.0.1', PORT)), { a: 2 });
+});
+
 await t.test('adopted maps keep their size, and it is told', async (test) => {
   await life((dataplane) => dataplane.apply(SERVICE));
   await life(
