@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { run, spawnInCgroup } from './sandbox.js';
+import { compileTool, run, spawnInCgroup } from './sandbox.js';
 
 export const ROOT = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
 
@@ -23,6 +23,8 @@ export interface NodeOptions {
   /** Folder that `makeCgroup` gave. */
   readonly cgroup: string;
   readonly xdsAddress: string;
+  /** The agent and its daemon run in the cgroup themselves. */
+  readonly inside?: boolean;
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -52,9 +54,10 @@ export class TestNode {
   }
 
   /** Starts the agent; `lineOf` tells how far it is. */
-  start(args: readonly string[] = []): void {
-    const words = ['--mode=ads', '--state-dir', this.stateDir, '--cgroup2-path', this.cgroup2Path, '--attach-cgroup', path.basename(this.#options.cgroup), '--log-format', 'json'];
-    this.#agent = spawn(process.execPath, [path.join(ROOT, 'agent.js'), ...words, ...(this.#options.args ?? []), ...args], {
+  start(): void {
+    const inCgroup = this.#options.inside ? [compileTool('in-cgroup'), this.#options.cgroup] : [];
+    const words = [...inCgroup, process.execPath, path.join(ROOT, 'agent.js'), '--mode=ads', '--state-dir', this.stateDir, '--cgroup2-path', this.cgroup2Path, '--attach-cgroup', path.basename(this.#options.cgroup), '--log-format', 'json', ...(this.#options.args ?? [])];
+    this.#agent = spawn(words[0]!, words.slice(1), {
       env: { ...process.env, XDS_ADDRESS: this.#options.xdsAddress, ...this.#options.env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
