@@ -11,7 +11,7 @@ import { HttpConnectionManager } from '../../../daemon/proto/envoy/extensions/fi
 import { TcpProxy } from '../../../daemon/proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js';
 import { parseFile } from '../../../daemon/xds/parse.js';
 import { ResourceStore } from '../../../daemon/xds/store.js';
-import { plainValidators } from '../../helpers/xdsRecorder.js';
+import { modelValidators } from '../../helpers/modelValidators.js';
 
 const folder = '../shared/fixtures/xds';
 const skip = existsSync(folder) ? false : `${folder} is not there`;
@@ -52,7 +52,7 @@ function gateway(name: string, [clusters, endpoints, listeners, routes]: Counts)
 
 function load(file: string) {
   const { resources, notes } = parseFile(file, readFileSync(path.join(folder, file), 'utf8'));
-  const store = new ResourceStore(plainValidators);
+  const store = new ResourceStore(modelValidators);
   const outcomes = store.load(resources);
   return { notes, rejected: Object.values(outcomes).flatMap(({ rejected }) => rejected), ...store.snapshot(), wanted: (kind: 'endpoints' | 'routes') => store.wanted(kind), hosts: store.hosts };
 }

@@ -11,7 +11,8 @@ import type { Resources } from '../../../daemon/model/resources.js';
 import { createXdsSource } from '../../../daemon/xds/index.js';
 import { systemClock } from '../../../daemon/xds/source.js';
 import { AdsServer } from '../../helpers/adsServer.js';
-import { XdsRecorder, plainValidators } from '../../helpers/xdsRecorder.js';
+import { modelValidators } from '../../helpers/modelValidators.js';
+import { XdsRecorder } from '../../helpers/xdsRecorder.js';
 
 const captures = '../shared/fixtures/istiod';
 const skip = existsSync(captures) ? false : `${captures} is not there`;
@@ -21,7 +22,7 @@ async function begin(t: Test): Promise<{ server: AdsServer; recorder: XdsRecorde
   await server.start();
   t.teardown(() => server.stop());
   const recorder = new XdsRecorder();
-  const options = { address: server.address, plaintext: true, rootCert: '', token: '', env: { POD_NAME: 'n', INSTANCE_IP: '192.0.2.1' }, validators: plainValidators };
+  const options = { address: server.address, plaintext: true, rootCert: '', token: '', env: { POD_NAME: 'n', INSTANCE_IP: '192.0.2.1' }, validators: modelValidators };
   const source = createXdsSource(options, recorder, { clock: systemClock, random: () => 0, lookup: async () => ['192.0.2.99'] });
   t.teardown(() => source.stop());
   source.start();
