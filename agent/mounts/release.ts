@@ -31,7 +31,7 @@ export async function releaseMounts(ctx: Context, selection?: Selection): Promis
       continue;
     }
     try {
-      if (await unmount(ctx, mount)) removed.push(mount.path);
+      if (await unmount(ctx, mount)) removed.push(`mount ${mount.path}`);
     } catch (error) {
       mounts.unshift(mount);
       failed ??= toolFailure(ctx, 'KM_UNMOUNT_FAILED', `${mount.path} (${mount.fsType}) could not be unmounted`, error);
@@ -42,7 +42,7 @@ export async function releaseMounts(ctx: Context, selection?: Selection): Promis
     const busy = mounts.some((mount) => mount.path === folder || mount.path.startsWith(`${folder}/`));
     const chosen = selection === undefined || selection.folders.includes(folder);
     if (busy || !chosen) folders.unshift(folder);
-    else if (await ctx.sys.removeEmptyFolder(folder)) removed.push(folder);
+    else if (await ctx.sys.removeEmptyFolder(folder)) removed.push(`folder ${folder}`);
   }
   await writeOwnership(ctx, { ...owned, mounts, folders });
   if (failed !== undefined) throw failed;

@@ -77,6 +77,15 @@ t.test('a signal ends the run after the current phase, or in the middle of it', 
   const within = await runPhases([cut, phase('b', events)], other);
   t.match(within, { stopped: true, error: undefined }, 'a tool that was ended by our signal is no error');
   t.same(events, []);
+
+  const last = testContext(temporaryFolder(t));
+  const waiting = phase('a', events, {
+    run: async () => {
+      last.abort('SIGTERM');
+      throw new Error('stopped while waiting');
+    },
+  });
+  t.match(await runPhases([waiting], last), { stopped: true, error: undefined }, 'also in the last phase');
 });
 
 t.test('--until takes the phases up to and with the one that it names', async (t) => {
