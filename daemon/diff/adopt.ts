@@ -29,7 +29,7 @@ export function createImage(contents: MapContents = NOTHING): Image {
   const listeners = countListeners(frontends.values());
   adoptNames(contents, listeners, clusters, orphans);
   const missing = adoptStates(contents, listeners, clusters, orphans);
-  return { frontends, listeners, clusters, nextIds: nextIds(contents), missing, orphans };
+  return { frontends, listeners, clusters, source: undefined, nextIds: nextIds(contents), missing, orphans };
 }
 
 /** The names of ids of one kind. A name that stands twice counts once: the other id is nameless. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Cluster, Frontend } from '../model/types.js';
+import type { Cluster, Frontend, MeshModel } from '../model/types.js';
 import type { NextIds } from './ids.js';
 import type { ClusterRecord, FrontendRecord, FrontendRecordKey, Operation, SlotRecord, SplitRecord } from './operations.js';
 
@@ -44,6 +44,8 @@ export interface Image {
   readonly listeners: ReadonlyMap<string, ListenerImage>;
   /** By stored name. */
   readonly clusters: ReadonlyMap<string, ClusterImage>;
+  /** The model's frontends that these are, when they are exactly those: the same map again needs no look at each. */
+  readonly source: MeshModel['frontends'] | undefined;
   readonly nextIds: NextIds;
   /** Counters that an unclean stop left out: written by the next plan. */
   readonly missing: readonly Operation[];

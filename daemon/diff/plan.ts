@@ -46,8 +46,9 @@ export function plan(image: Image, model: MeshModel, options: { readonly sweep: 
   const { clusters, renumbered, gone } = planClusters(work);
   const { frontends, listeners } = planFrontends(work, clusters, renumbered, gone);
   const nextIds = work.ids.next;
+  const source = frontends.size === model.frontends.size ? model.frontends : undefined;
   const { operations, retained } = work.schedule.finish(image.missing, image.orphans, nextIds);
-  return { operations, image: { frontends, listeners, clusters, nextIds, missing: [], orphans: retained } };
+  return { operations, image: { frontends, listeners, clusters, source, nextIds, missing: [], orphans: retained } };
 }
 
 interface PlannedClusters {
@@ -104,6 +105,7 @@ function planFrontends(
   renumbered: ReadonlySet<string>,
   gone: ReadonlySet<number>,
 ): PlannedFrontends {
+  if (model.frontends === image.source && renumbered.size === 0) return image;
   const listeners = new ListenerTable(schedule, ids, image.listeners);
   const clusterIds = (name: string): number => clusters.get(storedName(name))?.id ?? 0;
   const changed = new Map<string, FrontendImage>();

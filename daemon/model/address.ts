@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Family } from './types.js';
 
-/** An IP address: its bytes and its canonical text. */
+/** An IP address in its canonical text: dotted decimal, or RFC 5952. */
 export interface Ip {
   readonly family: Family;
-  /** Dotted decimal, or RFC 5952. */
   readonly text: string;
-  /** 4 or 16 bytes in network order. */
-  readonly bytes: Uint8Array;
 }
 
 /** No text of an address is longer (an IPv6 address with an IPv4 tail). */
@@ -16,38 +13,32 @@ const MOST_CHARACTERS = 45;
 /** Reads an IPv4 or IPv6 address; a v4-mapped IPv6 address (RFC 4291 section 2.5.5.2) is IPv4. No zone, no port. */
 export function parseIp(text: string): Ip | undefined {
   if (text.length > MOST_CHARACTERS) return undefined;
-  const bytes = text.includes(':') ? parseIpv6(text) : parseIpv4(text);
-  return bytes && ipOf(bytes);
-}
-
-/** The address of 4 or 16 bytes. */
-export function ipOf(bytes: Uint8Array): Ip {
-  if (bytes.length === 4) return { family: 4, text: bytes.join('.'), bytes };
-  if (isMapped(bytes)) return ipOf(bytes.slice(12));
-  return { family: 6, text: formatIpv6(bytes), bytes };
+  if (!text.includes(':')) return IPV4.test(text) ? { family: 4, text } : undefined;
+  const bytes = parseIpv6(text);
+  if (!bytes) return undefined;
+  return isMapped(bytes) ? { family: 4, text: bytes.subarray(12).join('.') } : { family: 6, text: formatIpv6(bytes) };
 }
 
 /** Bits of an address of the family. */
 export const addressBits = (family: Family): number => (family === 4 ? 32 : 128);
 
 /** The address with all bits after the first `length` set to zero. */
-export function maskIp(ip: Ip, length: number): Ip {
-  const bytes = ip.bytes.map((byte, i) => {
+export function maskIp({ family, text }: Ip, length: number): Ip {
+  const bytes = (family === 4 ? parseIpv4(text) : parseIpv6(text))!.map((byte, i) => {
     const kept = Math.min(Math.max(length - 8 * i, 0), 8);
     return byte & (0xff00 >> kept);
   });
-  return { family: ip.family, text: ip.family === 4 ? bytes.join('.') : formatIpv6(bytes), bytes };
+  return { family, text: family === 4 ? bytes.join('.') : formatIpv6(bytes) };
 }
 
 /** 0.0.0.0 or ::. */
-export const isUnspecified = (ip: Ip): boolean => ip.bytes.every((byte) => byte === 0);
+export const isUnspecified = ({ text }: Ip): boolean => text === '0.0.0.0' || text === '::';
 
-function parseIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split('.');
-  // A leading zero means octal to some readers and decimal to others: refused, as inet_pton does.
-  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255)) return undefined;
-  return Uint8Array.from(parts, Number);
-}
+/** A leading zero means octal to some readers and decimal to others: refused, as inet_pton does. */
+const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
+const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
+
+const parseIpv4 = (text: string): Uint8Array | undefined => (IPV4.test(text) ? Uint8Array.from(text.split('.'), Number) : undefined);
 
 function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split('::');

@@ -9,77 +9,82 @@ import { buildCluster, meaningOf } from './cluster.js';
 import { FrontendTable } from './frontendTable.js';
 import { buildListener } from './listener.js';
 import type { ListenerFrontend } from './listener.js';
+import { lastOnly, Memory } from './memory.js';
+import type { Built, Update } from './memory.js';
 import { Findings } from './notEnforced.js';
 import type { Resources } from './resources.js';
 import { readRoutes } from './routes.js';
 import type { RouteTable } from './routes.js';
-import type { Cluster, MeshModel, NotEnforced } from './types.js';
+import type { Cluster, Frontend, MeshModel, NotEnforced } from './types.js';
 
-interface BuiltCluster {
+interface BuiltCluster extends Built<ClusterProto> {
   readonly assignment: ClusterLoadAssignment | undefined;
-  /** Host names that were looked up, with what was found: by identity. */
+  /** Host names that were looked up, with what was found. */
   readonly resolved: ReadonlyMap<string, readonly string[] | undefined>;
   readonly cluster: Cluster;
-  readonly notEnforced: readonly NotEnforced[];
 }
 
-interface BuiltListener {
+interface BuiltListener extends Built<Listener> {
   /** Answers that it was built with. */
   readonly routes: ReadonlyMap<string, RouteTable | undefined>;
   readonly meanings: ReadonlyMap<string, ClusterMeaning>;
   readonly frontends: readonly ListenerFrontend[];
-  readonly notEnforced: readonly NotEnforced[];
 }
 
-interface BuiltRoutes {
+interface BuiltRoutes extends Built<RouteConfiguration> {
   readonly table: RouteTable;
-  readonly notEnforced: readonly NotEnforced[];
 }
 
 /**
  * Makes a function from resources to the mesh model. It remembers by identity what it made of each resource, so that
- * a call costs what changed since the last one, and unchanged clusters and frontends are the same objects. Nothing in
- * a resource makes it throw: what it cannot use is listed as not enforced.
+ * a call costs what changed since the last one, and unchanged clusters, frontends and whole maps of them are the same
+ * objects. Nothing in a resource makes it throw: what it cannot use is listed as not enforced.
  */
 export function createModelBuilder(): (resources: Resources) => MeshModel {
-  const clusters = new WeakMap<ClusterProto, BuiltCluster>();
-  const listeners = new WeakMap<Listener, BuiltListener>();
-  const routes = new WeakMap<RouteConfiguration, BuiltRoutes>();
+  const clusters = new Memory<ClusterProto, BuiltCluster>();
+  const listeners = new Memory<Listener, BuiltListener>();
+  const routes = new Memory<RouteConfiguration, BuiltRoutes>();
+  const clustersOf = lastOnly(patchClusters());
+  const frontendsOf = lastOnly(mergeFrontends);
+  const listsOf = [lastOnly(itemsOf), lastOnly(itemsOf), lastOnly(itemsOf)] as const;
 
   return (resources) => {
-    const builtClusters = mapValues(resources.clusters, (proto) => remember(clusters, proto, isCurrentCluster(proto, resources), () => makeCluster(proto, resources)));
-    const builtRoutes = mapValues(resources.routes, (proto) => remember(routes, proto, () => true, () => makeRoutes(proto)));
+    const builtClusters = clusters.update(resources.clusters, (built) => isCurrentCluster(built, resources), (proto) => makeCluster(proto, resources));
+    const builtRoutes = routes.update(resources.routes, () => true, makeRoutes);
     const meaning = (name: string): ClusterMeaning => meaningOf(name, resources.clusters.get(name));
-    const tableOf = (name: string): RouteTable | undefined => builtRoutes.get(name)?.table;
-    const table = new FrontendTable();
-    const listenerItems: (readonly NotEnforced[])[] = [];
-    for (const proto of resources.listeners.values()) {
-      const built = remember(listeners, proto, isCurrentListener(tableOf, meaning), () => makeListener(proto, tableOf, meaning));
-      table.add(built.frontends);
-      listenerItems.push(built.notEnforced);
-    }
+    const tableOf = (name: string): RouteTable | undefined => builtRoutes.built.get(name)?.table;
+    const builtListeners = listeners.update(resources.listeners, (built) => isCurrentListener(built, tableOf, meaning), (proto) => makeListener(proto, tableOf, meaning));
+    const { frontends, doubles } = frontendsOf(builtListeners);
     return {
-      frontends: table.frontends,
-      clusters: mapValues(builtClusters, ({ cluster }) => cluster),
-      notEnforced: [listenerItems, [table.notEnforced()], ...[builtRoutes, builtClusters].map(itemsOf)].flat(2),
+      frontends,
+      clusters: clustersOf(builtClusters),
+      notEnforced: [...listsOf[0](builtListeners), ...doubles, ...listsOf[1](builtRoutes), ...listsOf[2](builtClusters)],
     };
   };
 }
 
-function mapValues<V, W>(map: ReadonlyMap<string, V>, make: (value: V) => W): Map<string, W> {
-  const result = new Map<string, W>();
-  for (const [key, value] of map) result.set(key, make(value));
-  return result;
+/** A copy with what changed costs much less than all clusters one by one. */
+function patchClusters(): (update: Update<BuiltCluster>) => ReadonlyMap<string, Cluster> {
+  let last: ReadonlyMap<string, Cluster> = new Map();
+  return ({ changed, removed }) => {
+    const clusters = new Map(last);
+    for (const [name, { cluster }] of changed) clusters.set(name, cluster);
+    for (const name of removed) clusters.delete(name);
+    last = clusters;
+    return clusters;
+  };
 }
 
-const itemsOf = (built: ReadonlyMap<string, { readonly notEnforced: readonly NotEnforced[] }>): (readonly NotEnforced[])[] => [...built.values()].map(({ notEnforced }) => notEnforced);
+function mergeFrontends({ built }: Update<BuiltListener>): { frontends: ReadonlyMap<string, Frontend>; doubles: readonly NotEnforced[] } {
+  const table = new FrontendTable();
+  for (const { frontends } of built.values()) table.add(frontends);
+  return { frontends: table.frontends, doubles: table.notEnforced() };
+}
 
-function remember<K extends object, V>(memory: WeakMap<K, V>, key: K, isCurrent: (value: V) => boolean, make: () => V): V {
-  const known = memory.get(key);
-  if (known && isCurrent(known)) return known;
-  const made = make();
-  memory.set(key, made);
-  return made;
+function itemsOf({ built }: Update<{ readonly notEnforced: readonly NotEnforced[] }>): readonly NotEnforced[] {
+  const items: NotEnforced[] = [];
+  for (const { notEnforced } of built.values()) for (const item of notEnforced) items.push(item);
+  return items;
 }
 
 /** The load assignment of an EDS cluster. */
@@ -89,12 +94,10 @@ function assignmentOf(cluster: ClusterProto, { endpoints }: Resources): ClusterL
   return endpoints.get(cluster.edsClusterConfig?.serviceName || cluster.name);
 }
 
-const isCurrentCluster =
-  (proto: ClusterProto, resources: Resources) =>
-  ({ assignment, resolved }: BuiltCluster): boolean => {
-    for (const [host, addresses] of resolved) if (resources.resolved.get(host) !== addresses) return false;
-    return assignment === assignmentOf(proto, resources);
-  };
+function isCurrentCluster({ proto, assignment, resolved }: BuiltCluster, resources: Resources): boolean {
+  for (const [host, addresses] of resolved) if (resources.resolved.get(host) !== addresses) return false;
+  return assignment === assignmentOf(proto, resources);
+}
 
 function makeCluster(proto: ClusterProto, resources: Resources): BuiltCluster {
   const findings = new Findings('cluster', proto.name);
@@ -106,22 +109,20 @@ function makeCluster(proto: ClusterProto, resources: Resources): BuiltCluster {
     return resolved.get(host);
   };
   const cluster = buildCluster(proto, { assignment, resolve }, findings, endpointFindings);
-  return { assignment, resolved, cluster, notEnforced: [...findings.list(), ...endpointFindings.list()] };
+  return { proto, assignment, resolved, cluster, notEnforced: [...findings.list(), ...endpointFindings.list()] };
 }
 
 function makeRoutes(proto: RouteConfiguration): BuiltRoutes {
   const findings = new Findings('route', proto.name);
   const table = readRoutes(proto, '', findings);
-  return { table, notEnforced: findings.list() };
+  return { proto, table, notEnforced: findings.list() };
 }
 
-const isCurrentListener =
-  (tableOf: (name: string) => RouteTable | undefined, meaning: (name: string) => ClusterMeaning) =>
-  ({ routes, meanings }: BuiltListener): boolean => {
-    for (const [name, table] of routes) if (tableOf(name) !== table) return false;
-    for (const [name, known] of meanings) if (meaning(name) !== known) return false;
-    return true;
-  };
+function isCurrentListener({ routes, meanings }: BuiltListener, tableOf: (name: string) => RouteTable | undefined, meaning: (name: string) => ClusterMeaning): boolean {
+  for (const [name, table] of routes) if (tableOf(name) !== table) return false;
+  for (const [name, known] of meanings) if (meaning(name) !== known) return false;
+  return true;
+}
 
 function makeListener(proto: Listener, tableOf: (name: string) => RouteTable | undefined, meaning: (name: string) => ClusterMeaning): BuiltListener {
   const findings = new Findings('listener', proto.name);
@@ -138,5 +139,5 @@ function makeListener(proto: Listener, tableOf: (name: string) => RouteTable | u
     },
   };
   const frontends = buildListener(proto, lookups, findings);
-  return { routes, meanings, frontends, notEnforced: findings.list() };
+  return { proto, routes, meanings, frontends, notEnforced: findings.list() };
 }

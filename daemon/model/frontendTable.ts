@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ListenerFrontend } from './listener.js';
 import { Findings } from './notEnforced.js';
-import { frontendKey } from './types.js';
 import type { Frontend, NotEnforced } from './types.js';
 
 /**
@@ -19,8 +18,7 @@ export class FrontendTable {
   }
 
   add(frontends: readonly ListenerFrontend[]): void {
-    for (const { frontend, exact } of frontends) {
-      const key = frontendKey(frontend);
+    for (const { key, frontend, exact } of frontends) {
       const known = this.#frontends.get(key);
       if (!known || this.#wins(key, frontend, exact, known)) this.#frontends.set(key, frontend);
       if (exact) this.#exact.add(key);

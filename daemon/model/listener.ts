@@ -10,10 +10,13 @@ import type { PlacedChain, RangeChains } from './chainMatch.js';
 import { listListenerFilters } from './filters.js';
 import type { Findings } from './notEnforced.js';
 import { readAddress } from './socketAddress.js';
+import { frontendKey } from './types.js';
 import type { Frontend, Target } from './types.js';
 
 /** A frontend, and whether its listener has that very address: then it wins over one of a wildcard listener. */
 export interface ListenerFrontend {
+  /** `frontendKey` of it. */
+  readonly key: string;
   readonly frontend: Frontend;
   readonly exact: boolean;
 }
@@ -96,7 +99,8 @@ class FrontendMaker {
   }
 
   frontend(ip: Ip, prefixLength: number, target: Target, exact: boolean): ListenerFrontend {
-    return { frontend: { family: ip.family, address: ip.text, prefixLength, port: this.port, listener: this.#listener, target }, exact };
+    const frontend = { family: ip.family, address: ip.text, prefixLength, port: this.port, listener: this.#listener, target };
+    return { key: frontendKey(frontend), frontend, exact };
   }
 }
 

@@ -4,6 +4,8 @@ import type { NotEnforced, ResourceType } from './types.js';
 /** More entries of one resource than anyone reads: what is beyond is counted in one. */
 const MOST_ENTRIES = 1000;
 const MOST_CHARACTERS = 200;
+/** Most resources have nothing to list, and there are thousands of them. */
+const NOTHING: readonly NotEnforced[] = [];
 
 /**
  * Collects what one resource asks for and this node does not do. `once` keeps one entry a feature, at the first
@@ -12,8 +14,8 @@ const MOST_CHARACTERS = 200;
 export class Findings {
   readonly #type: ResourceType;
   readonly #resource: string;
-  readonly #entries: NotEnforced[] = [];
-  readonly #once = new Map<string, { readonly reason: string; readonly paths: Set<string> }>();
+  #entries: NotEnforced[] | undefined;
+  #once: Map<string, { readonly reason: string; readonly paths: Set<string> }> | undefined;
   #beyond = 0;
 
   constructor(type: ResourceType, resource: string) {
@@ -23,23 +25,26 @@ export class Findings {
 
   /** @param reason one sentence: what is not done and what happens instead. */
   add(feature: string, path: string, reason: string): void {
+    this.#entries ??= [];
     if (this.#entries.length < MOST_ENTRIES) this.#entries.push(this.#entry(feature, path, reason));
     else this.#beyond += 1;
   }
 
   once(feature: string, path: string, reason: string): void {
+    this.#once ??= new Map();
     const known = this.#once.get(feature);
     if (known) known.paths.add(path);
     else this.#once.set(feature, { reason, paths: new Set([path]) });
   }
 
   list(): readonly NotEnforced[] {
-    const once = [...this.#once].map(([feature, { reason, paths }]) => {
+    if (!this.#entries && !this.#once) return NOTHING;
+    const once = [...(this.#once ?? [])].map(([feature, { reason, paths }]) => {
       const [first = ''] = paths;
       return this.#entry(feature, first, paths.size === 1 ? reason : `${reason} (${paths.size} places in this resource)`);
     });
     const beyond = this.#beyond === 0 ? [] : [this.#entry('more', '', `${this.#beyond} more entries of this resource are not shown`)];
-    return [...this.#entries, ...once, ...beyond];
+    return [...(this.#entries ?? []), ...once, ...beyond];
   }
 
   #entry(feature: string, path: string, reason: string): NotEnforced {

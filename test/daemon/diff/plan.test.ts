@@ -140,11 +140,12 @@ t.test('adopted entries stay until they may be swept', (t) => {
   const kernel = new Kernel();
   step(kernel, createImage(), ten([1, 1]));
   const adopted = createImage(kernel.contents());
-  const waiting = step(kernel, adopted, model([], []), NONE);
+  const empty = model([], []);
+  const waiting = step(kernel, adopted, empty, NONE);
   t.same(waiting.operations, []);
-  const noClusters = step(kernel, waiting.image, model([], []), { frontends: false, clusters: true });
+  const noClusters = step(kernel, waiting.image, empty, { frontends: false, clusters: true });
   t.same([...kernel.resolve(web).keys()], ['refuse 22'], 'a frontend that is kept leads to no cluster that is gone');
-  step(kernel, noClusters.image, model([], []), ALL);
+  step(kernel, noClusters.image, empty, ALL);
   t.equal(kernel.size, 0);
   t.end();
 });
@@ -206,7 +207,9 @@ t.test('ids that are used up are an error that says what to do', (t) => {
 t.test('objects that are the same are passed over at 10,000 clusters', (t) => {
   const clusters = Array.from({ length: 10_000 }, (_, i) => endpointCluster(`c${i}`, endpoints(`10.${i >> 8}.${i & 255}.`, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)));
   const frontends = clusters.map((cluster, i) => frontend(`172.16.${i >> 8}.${i & 255}`, toCluster(cluster.name), `l${i}`));
+  const begun = performance.now();
   const full = plan(createImage(), model(frontends, clusters), { sweep: ALL });
+  const all = performance.now() - begun;
   t.equal(full.operations.filter((o) => o.op === 'put' && o.map === 'km_slot').length, 100_000);
   const durations = Array.from({ length: 20 }, (_, i) => {
     const changed = model(frontends, clusters.with(i, endpointCluster(`c${i}`, endpoints(`10.0.${i}.`, 1, 1, 1, 1, 1, 1, 1, 1, 1))));
@@ -216,7 +219,7 @@ t.test('objects that are the same are passed over at 10,000 clusters', (t) => {
     return performance.now() - started;
   });
   const median = durations.sort((a, b) => a - b)[10]!;
-  t.comment(`plan of one endpoint among 100,000: ${median.toFixed(2)} ms`);
-  t.ok(median < 50, `${median} ms`);
+  t.comment(`plan of 100,000 endpoints: ${all.toFixed(0)} ms; of one among them: ${median.toFixed(2)} ms`);
+  t.ok(median < all / 3, 'far less than all');
   t.end();
 });

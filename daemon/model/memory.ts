@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { NotEnforced } from './types.js';
+
+/** What was made of one resource. */
+export interface Built<P> {
+  readonly proto: P;
+  readonly notEnforced: readonly NotEnforced[];
+}
+
+/** What was made of the resources of one type; another object whenever something changed. */
+export interface Update<B> {
+  readonly built: ReadonlyMap<string, B>;
+  /** Against the update before: made anew, and gone. */
+  readonly changed: ReadonlyMap<string, B>;
+  readonly removed: readonly string[];
+}
+
+/** Remembers what was made of the resources of one type. */
+export class Memory<P, B extends Built<P>> {
+  readonly #built = new Map<string, B>();
+  #update: Update<B> = { built: this.#built, changed: new Map(), removed: [] };
+
+  /**
+   * Makes what is new or not current any more.
+   *
+   * @returns the same object as last time if nothing changed, so that what is derived from it can be kept too. Its map
+   * changes with the next call.
+   */
+  update(protos: ReadonlyMap<string, P>, isCurrent: (built: B) => boolean, make: (proto: P) => B): Update<B> {
+    const changed = new Map<string, B>();
+    let kept = 0;
+    for (const [name, proto] of protos) {
+      const known = this.#built.get(name);
+      if (known) kept += 1;
+      if (known?.proto !== proto || !isCurrent(known)) changed.set(name, make(proto));
+    }
+    const removed = kept === this.#built.size ? [] : [...this.#built.keys()].filter((name) => !protos.has(name));
+    if (changed.size === 0 && removed.length === 0) return this.#update;
+    for (const [name, built] of changed) this.#built.set(name, built);
+    for (const name of removed) this.#built.delete(name);
+    this.#update = { built: this.#built, changed, removed };
+    return this.#update;
+  }
+}
+
+/** A function that remembers its last argument and result. */
+export function lastOnly<A extends object, R>(make: (argument: A) => R): (argument: A) => R {
+  let last: { readonly argument: A; readonly result: R } | undefined;
+  return (argument) => {
+    if (last?.argument !== argument) last = { argument, result: make(argument) };
+    return last.result;
+  };
+}
