@@ -3,7 +3,7 @@ import type { Listener } from '../proto/envoy/config/listener/v3/listener.js';
 import type { TcpProxy } from '../proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js';
 import type { HttpConnectionManager } from '../proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import type { Ip } from './address.js';
-import { unknowable } from './chainMatch.js';
+import { isForPlainText, unknowable } from './chainMatch.js';
 import type { PlacedChain } from './chainMatch.js';
 import { listHttpFilters, terminalOf } from './filters.js';
 import type { Terminal } from './filters.js';
@@ -58,7 +58,8 @@ export class ChainDecisions {
 
   /**
    * The default decision among chains that match the same destination: the chain that asks for nothing else; else the
-   * default filter chain if it leads to a cluster of its own; else the HTTP routes of one of the chains.
+   * default filter chain if it leads to a cluster of its own; else the HTTP routes of one of the chains; else the
+   * default filter chain whatever it does.
    */
   of(chains: readonly PlacedChain[]): Decision {
     const plain = chains.find(({ chain }) => unknowable(chain.filterChainMatch).length === 0);
@@ -70,7 +71,10 @@ export class ChainDecisions {
       return { kind: 'target', target: fallback.target };
     }
     if (http) return decisionOf(http, fallback?.target ?? PASS);
-    return fallback ? decisionOf(fallback, PASS) : { kind: 'target', target: PASS };
+    if (fallback) return decisionOf(fallback, PASS);
+    // A proxy would close what the only chain does not match, so it can be taken for all connections in plain text.
+    const [only] = chains;
+    return only && chains.length === 1 && isForPlainText(only) ? decisionOf(this.#chain(only), PASS) : { kind: 'target', target: PASS };
   }
 
   /** For an address that the decision's range holds. */

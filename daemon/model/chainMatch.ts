@@ -36,6 +36,12 @@ export function unknowable(match: FilterChainMatch | undefined): string[] {
   return features;
 }
 
+/** Whether a chain asks for no more than a protocol without TLS. */
+export function isForPlainText({ chain: { filterChainMatch } }: PlacedChain): boolean {
+  const transport = filterChainMatch?.transportProtocol ?? '';
+  return (transport === '' || transport === 'raw_buffer') && unknowable(filterChainMatch).every((part) => part === 'transport_protocol' || part === 'application_protocols');
+}
+
 /** Destination ports that chains name. */
 export const namedPorts = (chains: readonly PlacedChain[]): Set<number> => new Set(chains.flatMap(({ chain }) => chain.filterChainMatch?.destinationPort ?? []));
 

@@ -49,7 +49,7 @@ export function listHttpFilters(filters: readonly HttpFilter[], path: string, fi
     if (filter.disabled) continue;
     const any = filter.configType?.$case === 'typedConfig' ? filter.configType.value : undefined;
     // A fault filter without settings of its own waits for those of a route.
-    if (any?.value.length === 0 && filterFeature(filter.name, '') === 'fault') continue;
+    if ((!filter.configType || any?.value.length === 0) && filterFeature(filter.name, '') === 'fault') continue;
     listFilter(filter.name, any && innerMessageName(any), 'http_filter', `${path}.httpFilters[${i}]`, findings);
   }
 }

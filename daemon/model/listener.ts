@@ -26,8 +26,11 @@ interface Bind {
   readonly port: number;
 }
 
-/** Names of listeners for connections that come to a pod (older istiods send no traffic_direction). */
+/** Istio's listeners for redirected connections; older istiods say so by these names only. */
 const VIRTUAL_INBOUND = 'virtualInbound';
+const VIRTUAL_OUTBOUND = 'virtualOutbound';
+
+const takesRedirected = (listener: Listener): boolean => listener.useOriginalDst ?? listener.name === VIRTUAL_OUTBOUND;
 
 /** The frontends of one listener: what connections to its addresses come to. */
 export function buildListener(listener: Listener, lookups: Lookups, findings: Findings): ListenerFrontend[] {
@@ -46,7 +49,7 @@ export function buildListener(listener: Listener, lookups: Lookups, findings: Fi
   listListenerFilters(listener.listenerFilters, findings);
   const chains = listener.filterChains.map((chain, i) => ({ chain, path: `filterChains[${i}]` }));
   const decisions = new ChainDecisions(listener, lookups, findings);
-  if (listener.useOriginalDst) listUnmatched(decisions, chains, findings);
+  if (takesRedirected(listener)) listUnmatched(decisions, chains, findings);
   return bindsOf(listener, findings).flatMap((bind) => frontendsOf(listener, bind, chains, decisions, findings));
 }
 
@@ -67,11 +70,11 @@ function bindsOf(listener: Listener, findings: Findings): Bind[] {
 }
 
 /**
- * A listener with use_original_dst takes the connections that no other listener has. Those simply go on here, so
+ * A listener for redirected connections takes those that no other listener has. Those simply go on here, so
  * that is listed where the listener would do something else with them.
  */
 function listUnmatched(decisions: ChainDecisions, chains: readonly PlacedChain[], findings: Findings): void {
-  const decision = decisions.of(chains.filter(({ chain }) => chain.filterChainMatch?.destinationPort === undefined));
+  const decision = decisions.of(chains.filter(({ chain: { filterChainMatch: match } }) => match?.destinationPort === undefined && !match?.prefixRanges.length));
   if (decision.kind === 'http' || !decisions.passes(decision.target)) {
     findings.add('unmatched_traffic', '', 'connections to addresses that no listener has go on to their original address instead of this listener');
   }
@@ -80,7 +83,7 @@ function listUnmatched(decisions: ChainDecisions, chains: readonly PlacedChain[]
 function frontendsOf(listener: Listener, bind: Bind, chains: readonly PlacedChain[], decisions: ChainDecisions, findings: Findings): ListenerFrontend[] {
   const ports = namedPorts(chains);
   // The port of such a listener is where redirected connections arrive, not one that is asked for.
-  if (listener.useOriginalDst) ports.delete(bind.port);
+  if (takesRedirected(listener)) ports.delete(bind.port);
   else ports.add(bind.port);
   return [...ports].flatMap((port) => {
     const table = new RangeTable(forPort(chains, port), bind.ip.family, findings);

@@ -59,7 +59,7 @@ export type Cluster =
       readonly lb: LbPolicy;
       /** undefined: no limit. */
       readonly maxConnections: number | undefined;
-      /** Endpoints reachable from an IPv4 socket. Order is stable: an unchanged endpoint keeps its place. */
+      /** Endpoints reachable from an IPv4 socket, distinct by address and port, in the order of the resource. */
       readonly ipv4: readonly Endpoint[];
       /** Endpoints for an IPv6 socket with an IPv6 address. */
       readonly ipv6: readonly Endpoint[];

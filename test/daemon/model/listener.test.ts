@@ -125,6 +125,15 @@ check([
     listed: ['filter_chain_match.server_names'],
   },
   {
+    name: 'the only chain, if it asks for no more than plain text',
+    listeners: [
+      listener({ name: 'l', address: at('10.0.0.1', 80), filterChains: [{ ...httpMatch, filters: [tcpTo('a')] }] }),
+      listener({ name: 'tls', address: at('10.0.0.2', 80), filterChains: [{ filterChainMatch: { transportProtocol: 'tls' }, filters: [tcpTo('a')] }] }),
+    ],
+    frontends: { '10.0.0.1/32:80': to('a'), '10.0.0.2/32:80': PASS },
+    listed: ['filter_chain_match.application_protocols', 'filter_chain_match.transport_protocol'],
+  },
+  {
     name: 'a listener with the address beats a wildcard listener, in any order',
     listeners: [
       listener({ name: 'wild', address: at('0.0.0.0', 80), filterChains: [{ filterChainMatch: { prefixRanges: [{ addressPrefix: '10.0.0.1', prefixLen: 32 }] }, filters: [tcpTo('wild')] }] }),
@@ -143,7 +152,8 @@ check([
     listeners: [
       listener({ name: 'in', address: at('0.0.0.0', 15006), trafficDirection: TrafficDirection.INBOUND, filterChains: [passChain] }),
       listener({ name: 'inside', listenerSpecifier: { $case: 'internalListener', value: {} }, filterChains: [passChain] }),
-      listener({ name: 'virtualOutbound', address: at('0.0.0.0', 15001), useOriginalDst: true, filterChains: [{ filterChainMatch: { destinationPort: 15001 }, filters: [tcpTo('BlackHoleCluster')] }, passChain] }),
+      listener({ name: 'redirected', address: at('0.0.0.0', 15001), useOriginalDst: true, filterChains: [{ filterChainMatch: { destinationPort: 15001 }, filters: [tcpTo('BlackHoleCluster')] }, passChain] }),
+      listener({ name: 'virtualOutbound', address: at('0.0.0.0', 15001), filterChains: [{ filterChainMatch: { prefixRanges: [{ addressPrefix: '10.0.0.1', prefixLen: 32 }] }, filters: [tcpTo('BlackHoleCluster')] }, passChain] }),
       listener({ name: 'pipe', address: { address: { $case: 'pipe', value: { path: '/x' } } }, filterChains: [passChain] }),
       listener({ name: 'udp', address: { address: { $case: 'socketAddress', value: { address: '10.0.0.1', protocol: 1, portSpecifier: { $case: 'portValue', value: 53 } } } } }),
     ],
