@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { InstallHints } from './errors.js';
 import type { Btf } from './probe/btf.js';
-import type { Capability } from './probe/capabilities.js';
 import type { KernelFacts } from './probe/facts.js';
 import type { HelperFacts } from './probe/helperFacts.js';
 import type { Macros } from './probe/macros.js';
@@ -36,7 +35,6 @@ export interface Results {
   btf: Btf | undefined;
   helpers: HelperFacts;
   macros: Macros;
-  capabilities: readonly Capability[];
   build: Build;
   /** The cgroup2 folder that programs are attached to. */
   attachFolder: string;

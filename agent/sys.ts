@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, promises as fs, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import fs from 'fs-extra';
 
 export interface Entry {
   readonly kind: 'file' | 'directory' | 'other';
@@ -96,7 +98,7 @@ export const sys: Sys = {
       throw error;
     }
   },
-  removeTree: (target) => fs.rm(target, { recursive: true, force: true }),
+  removeTree: (target) => fs.remove(target),
   writeFileAtomically,
   sync,
   rename: (from, to) => fs.rename(from, to),
@@ -171,14 +173,14 @@ async function writeFileAtomically(file: string, text: string): Promise<void> {
     await fs.writeFile(partial, text, { flush: true });
     await fs.rename(partial, file);
   } catch (error) {
-    await fs.rm(partial, { force: true });
+    await fs.remove(partial);
     throw error;
   }
   await sync(path.dirname(file));
 }
 
 async function sync(file: string): Promise<void> {
-  const handle = await fs.open(file, constants.O_RDONLY);
+  const handle = await open(file, constants.O_RDONLY);
   try {
     await handle.sync();
   } finally {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { reportCapabilities } from '../capabilityReport.js';
 import type { Context } from '../context.js';
 import { asKmeshError, type KmeshError } from '../errors.js';
 import { exitStatus } from '../exec.js';
 import type { Phase } from '../phase.js';
+import { no, unknown, yes } from '../probe/fact.js';
 import { logError } from '../report.js';
 import { phasesUntil, runPhases, timingSummary, undoPhases } from '../runner.js';
 
@@ -14,15 +16,18 @@ export async function run(ctx: Context, sequence: readonly Phase[]): Promise<num
   const phases = phasesUntil(sequence, ctx.options.until);
   const { begun, timings, error, stopped } = await runPhases(phases, ctx);
   ctx.log.info({ timings }, timingSummary(timings));
+  if (error !== undefined) await reportCapabilities(ctx, no(`the start failed: ${error.code}`));
   if (error !== undefined || stopped) {
     const undone = await undoPhases(begun, ctx, 'run');
     return error?.exitCode ?? undone[0]?.exitCode ?? exitStatus({ code: undefined, signal: ctx.stop.reason as NodeJS.Signals });
   }
   const holders = begun.filter((phase) => phase.hold !== undefined);
   if (holders.length === 0) {
+    await reportCapabilities(ctx, unknown('the programs are not in force yet'));
     ctx.log.info(`ended after phase ${ctx.options.until} as asked by --until; what was done stays, \`node agent.js cleanup\` removes it`);
     return 0;
   }
+  await reportCapabilities(ctx, yes('the programs are in force'));
   ctx.log.info('ready: this node is in the mesh');
   const failed = await holdAll(ctx, holders);
   if (ctx.stop.aborted) ctx.log.info(`stopping: ${ctx.stop.reason}`);

@@ -60,7 +60,7 @@ export function buildJobs(cpus: number, cpuLimit: number | undefined, memoryLimi
 function makeArguments(ctx: Context, output: string): readonly string[] {
   const { cpuLimit, memoryLimitBytes } = need(ctx, 'kernel');
   const jobs = buildJobs(ctx.sys.cpus, cpuLimit, memoryLimitBytes);
-  return ['-C', path.join(ctx.root, 'bpf'), `-j${jobs}`, `O=${output}`, `KMESH_GENERATED=${need(ctx, 'build').include}`, 'CLANG=clang'];
+  return ['--no-print-directory', '-C', path.join(ctx.root, 'bpf'), `-j${jobs}`, `O=${output}`, `KMESH_GENERATED=${need(ctx, 'build').include}`, 'CLANG=clang'];
 }
 
 /** Compiles into a folder beside the final one and renames it: a build is there as a whole or not at all. */

@@ -3,16 +3,17 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { buildKey } from '../build/cacheKey.js';
 import { configHeader, helperIdsHeader } from '../build/generatedHeaders.js';
+import { capabilitiesOf } from '../capabilityReport.js';
 import { type Context, failure, need } from '../context.js';
 import { digestSources } from '../gather/buildInputs.js';
 import type { Phase } from '../phase.js';
-import { decideCapabilities } from '../probe/capabilities.js';
 import { unknown } from '../probe/fact.js';
 import { decideMacros, MACRO_NAMES, type Macros, vendorHelperIds } from '../probe/macros.js';
 import { checkRequirements } from '../requirements.js';
 import { formatCapabilityTable } from '../status/capabilityTable.js';
 import { runTool, toolFailure } from '../tool.js';
 
+const NOT_COMPILED = unknown('the programs are compiled in the next phase');
 const MAX_HEADER_BYTES = 1 << 16;
 
 /** Decides what is compiled in and writes it as headers into the folder of this build. */
@@ -21,15 +22,14 @@ export const setMacros: Phase = {
   summary: 'decide macros and capabilities; write the generated headers to the build folder',
   async run(ctx) {
     await decide(ctx);
-    logCapabilities(ctx);
-    checkRequirements(ctx, need(ctx, 'capabilities'));
+    checkRequirements(ctx, await capabilitiesOf(ctx, NOT_COMPILED));
     await writeHeaders(ctx);
     ctx.log.info(describe(need(ctx, 'macros')));
   },
   async plan(ctx) {
     await decide(ctx);
     const { include } = need(ctx, 'build');
-    return [formatCapabilityTable(need(ctx, 'capabilities')), describe(need(ctx, 'macros')), `would write kmesh_config.h and kmesh_helper_ids.h to ${include}`];
+    return [formatCapabilityTable(await capabilitiesOf(ctx, NOT_COMPILED)), describe(need(ctx, 'macros')), `would write kmesh_config.h and kmesh_helper_ids.h to ${include}`];
   },
 };
 
@@ -40,11 +40,6 @@ async function decide(ctx: Context): Promise<void> {
   const files = need(ctx, 'kernelFiles');
   const macros = decideMacros(facts, helpers, files.libbpfVersion, facts.iterUbuf, facts.kfunc);
   results.macros = macros;
-  results.capabilities = decideCapabilities(facts, helpers, macros, {
-    l4Programs: unknown('the programs are compiled in the next phase'),
-    moduleSources: (await ctx.sys.stat(path.join(ctx.root, 'kernel/Makefile'))) !== undefined,
-    kernelHeaders: files.headerTree.fact,
-  });
   const key = await keyOf(ctx, macros);
   const folder = path.join(ctx.options.stateDir, 'build', key);
   results.build = { key, folder, include: path.join(folder, 'include'), objects: path.join(folder, 'bpf') };
@@ -96,10 +91,4 @@ async function writeHeaders(ctx: Context): Promise<void> {
 function describe(macros: Macros): string {
   const [on, off] = [1, 0].map((value) => MACRO_NAMES.filter((name) => macros[name].value === value));
   return `macros set to 1: ${on?.join(', ') || 'none'}; to 0: ${off?.join(', ') || 'none'}`;
-}
-
-function logCapabilities(ctx: Context): void {
-  const capabilities = need(ctx, 'capabilities');
-  const table = ctx.options.logFormat === 'json' ? 'what this node can do' : `what this node can do\n${formatCapabilityTable(capabilities)}`;
-  ctx.log.info({ capabilities }, table);
 }

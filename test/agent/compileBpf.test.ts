@@ -3,6 +3,8 @@
 import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
+import { reportCapabilities } from '../../agent/capabilityReport.js';
+import { no } from '../../agent/probe/fact.js';
 import type { Context } from '../../agent/context.js';
 import { exec, ExecError } from '../../agent/exec.js';
 import { buildJobs, compileBpf } from '../../agent/phases/compileBpf.js';
@@ -123,11 +125,12 @@ t.test('--require turns a degraded start into a failed one, before anything is c
   t.notOk(tools.tools.includes('make'));
 });
 
-t.test('the capability table is logged once', async (t) => {
+t.test('the capability table tells a start that failed', async (t) => {
   const ctx = await decided(install(t));
+  await reportCapabilities(ctx, no('the start failed: KM_BPF_COMPILE'));
   const [line, ...more] = ctx.lines.filter((one) => one['capabilities'] !== undefined);
   t.same(more, []);
-  t.match(line?.['capabilities'], [{ name: 'l4-ipv4', state: 'on' }, { name: 'l4-ipv6' }, { name: 'l7-http', state: 'off' }]);
+  t.match(line?.['capabilities'], [{ name: 'l4-ipv4', state: 'off', reason: 'the start failed: KM_BPF_COMPILE' }, { name: 'l4-ipv6' }, { name: 'l7-http', state: 'off' }]);
 });
 
 const MIB = 2 ** 20;
