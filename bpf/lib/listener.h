@@ -13,7 +13,21 @@
 /* Port and family, then the whole address. */
 #define KM_PREFIX_BITS ((sizeof(struct km_prefix_key) - sizeof(__u32)) * 8)
 
-/* The listener of an address: the exact one, else that of the longest prefix. */
+/* 127.0.0.0/8 and ::1. */
+static __always_inline int km_is_loopback(const struct km_connection *conn)
+{
+	const __u32 *address = conn->address;
+
+	if (conn->family == KM_FAMILY_V4)
+		return (bpf_ntohl(address[3]) >> 24) == 127;
+	return !address[0] && !address[1] && !address[2] && address[3] == bpf_htonl(1);
+}
+
+/*
+ * The listener of an address: the exact one, else that of the longest prefix.
+ * Wildcards and ranges do not hold loopback addresses: what a process says to its
+ * own host or pod is no business of the mesh, as with Istio's redirect rules.
+ */
 static __always_inline int km_listener_find(const struct km_connection *conn, struct km_listener *found)
 {
 	struct km_listener_key exact = { .port = conn->port };
@@ -31,6 +45,8 @@ static __always_inline int km_listener_find(const struct km_connection *conn, st
 		km_copy_record(found, entry);
 		return 1;
 	}
+	if (km_is_loopback(conn))
+		return 0;
 
 	__builtin_memcpy(prefix.addr, conn->address, sizeof(prefix.addr));
 	wide = bpf_map_lookup_elem(&km_prefix, &prefix);

@@ -73,6 +73,9 @@ const CASES: readonly Case[] = [
   { name: 'an IPv4 wildcard', target: { cluster: 1 }, listen: '0.0.0.0/0', at: '198.51.100.7', port: 81, ...STEERED, said: 'four' },
   { name: 'an IPv4 wildcard, asked for as v4-mapped', at: '198.51.100.8', port: 81, client: ['-6'], peer: '::ffff:', ...STEERED, said: 'four' },
   { name: 'an IPv6 wildcard', target: { cluster: 2 }, listen: '::/0', at: '2001:db8:9::7', port: 81, ...STEERED, said: 'six' },
+  { name: 'no wildcard holds 127.0.0.0/8', at: '127.0.0.1', port: 81, errno: 'ECONNREFUSED', said: '-', peer: '-', reason: 'no_listener' },
+  { name: 'nor ::1', at: '::1', port: 81, errno: 'ECONNREFUSED', said: '-', peer: '-', reason: 'no_listener' },
+  { name: 'nor the v4-mapped form', at: '127.0.0.1', port: 81, client: ['-6'], errno: 'ECONNREFUSED', said: '-', peer: '-', reason: 'no_listener' },
   { name: 'a range before the wildcard', target: { refuse: 'blackhole' }, listen: '192.0.2.0/25', at: '192.0.2.127', port: 81, ...REFUSED, reason: 'blackhole' },
   { name: 'beside the range: the wildcard', at: '192.0.2.128', port: 81, ...STEERED, said: 'four' },
   { name: 'the exact address before the range', target: { cluster: 1 }, listen: '192.0.2.1', port: 81, ...STEERED, said: 'four' },
@@ -132,7 +135,9 @@ async function check(test: Test, stage: Stage, c: Case, index: number, refusal: 
     connections = await connectIn(stage.cgroup, ...(c.client ?? []), at, port);
   });
   const peer = c.peer === '-' ? '- 0' : `${c.peer ?? ''}${at} ${port}`;
-  const errno = c.reason !== 'steered' && c.errno === 'ECONNREFUSED' ? refusal : c.errno;
+  // A refusal of ours, not that of a port on which nobody listens.
+  const ours = c.reason !== 'steered' && c.reason !== 'no_listener';
+  const errno = ours && c.errno === 'ECONNREFUSED' ? refusal : c.errno;
   test.same(connections, [{ errno, peer, said: c.said }], c.name);
   test.same(reasons, { [c.reason]: 1 }, `${c.name}: counted as ${c.reason}, and as nothing else`);
 }
