@@ -5,6 +5,7 @@ import t from 'tap';
 import { ERRORS, EXIT_CODES, KmeshError, NEUTRAL_HINTS } from '../agent/errors.js';
 import { RESTART_TIMES } from '../agent/supervisor/backoff.js';
 import { DAEMON_ERRORS } from '../daemon/errors.js';
+import { DATAPLANE_ERRORS } from '../daemon/maps/errors.js';
 
 const page = readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8');
 
@@ -26,6 +27,11 @@ t.test('the page lists the errors of the agent as the code has them', async (t) 
 t.test('the page lists the errors of kmesh-daemon as the code has them', async (t) => {
   const fromCode = Object.entries(DAEMON_ERRORS).map(([code, { cause, remedy }]) => [`\`${code}\``, cause, remedy]);
   t.same(table('Errors of kmesh-daemon'), fromCode);
+});
+
+t.test('the page lists the errors of the data plane as the code has them', async (t) => {
+  const fromCode = Object.entries(DATAPLANE_ERRORS).map(([code, { cause, remedy }]) => [`\`${code}\``, cause, remedy]);
+  t.same(table('Errors of the data plane'), fromCode);
 });
 
 t.test('the page lists each exit code once, and they are distinct', async (t) => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Applied } from '../applier.js';
 import type { MapContents } from '../diff/operations.js';
+import { reasonName, type Counters } from '../maps/dataplane.js';
 import type { Cluster, Endpoint, Frontend, MeshModel, Target } from '../model/types.js';
 import type { XdsStatus } from '../xds/source.js';
 
@@ -42,22 +43,23 @@ export function configDump(applied: Applied, status: XdsStatus | undefined): unk
   };
 }
 
-/** `/bpf/kmesh/maps`: what the kernel's maps hold, ids turned into names where they are known. */
-export function mapsView(contents: MapContents, counters: unknown): unknown {
+/** `/bpf/kmesh/maps`: what the kernel's maps hold and the programs counted, ids turned into names where they are known. */
+export function mapsView(contents: MapContents, counters: Counters): unknown {
   const names = new Map(contents.names.map(({ key, name }) => [`${key.kind} ${key.id}`, name]));
+  const listener = (id: number): string => names.get(`listener ${id}`) ?? `#${id}`;
   const cluster = (id: number): string => (id === 0 ? 'unknown' : (names.get(`cluster ${id}`) ?? `#${id}`));
   return {
     frontends: contents.frontends.map(({ key, value }) => ({
       address: at(key),
       prefixLength: key.prefixLength,
-      listener: names.get(`listener ${value.listenerId}`) ?? `#${value.listenerId}`,
+      listener: listener(value.listenerId),
       kind: value.kind,
       ...(value.kind === 'cluster' ? { cluster: cluster(value.target) } : {}),
       ...(value.kind === 'split' ? { split: value.target, slots: value.n } : {}),
-      ...(value.kind === 'pass' || value.kind === 'refuse' ? { reason: value.reason } : {}),
+      ...(value.kind === 'pass' || value.kind === 'refuse' ? { reason: reasonName(value.reason) ?? value.reason } : {}),
     })),
     splits: contents.splits.map(({ key, value }) => ({ split: key.splitId, slot: key.index, cluster: cluster(value.clusterId), alias: cluster(value.aliasClusterId), threshold: value.threshold })),
-    clusters: contents.clusters.map(({ id, value }) => ({ id, name: cluster(id), ...value })),
+    clusters: contents.clusters.map(({ id, value }) => ({ id, name: cluster(id), ...value, reason: reasonName(value.reason) ?? value.reason })),
     slots: contents.slots.map(({ key, value }) => ({
       cluster: cluster(key.clusterId),
       family: key.family,
@@ -66,6 +68,18 @@ export function mapsView(contents: MapContents, counters: unknown): unknown {
       alias: at(value.alias),
       threshold: value.threshold,
     })),
-    counters,
+    counters: countersView(contents, counters, listener, cluster),
+  };
+}
+
+type NameOf = (id: number) => string;
+
+function countersView(contents: MapContents, counters: Counters, listener: NameOf, cluster: NameOf): unknown {
+  const endpoints = new Map(contents.slots.flatMap(({ key, value }) => [value.primary, value.alias].map((e) => [e.endpointId, { cluster: cluster(key.clusterId), endpoint: at(e) }] as const)));
+  return {
+    reasons: counters.reasons,
+    listeners: [...counters.listeners].map(([id, counts]) => ({ listener: listener(id), ...counts })),
+    clusters: [...counters.clusters].map(([id, counts]) => ({ cluster: cluster(id), ...counts })),
+    endpoints: [...counters.endpoints].map(([id, counts]) => ({ ...(endpoints.get(id) ?? { endpoint: `#${id}` }), ...counts })),
   };
 }

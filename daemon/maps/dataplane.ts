@@ -11,6 +11,7 @@ export { DATAPLANE_ERRORS, DataplaneError, type DataplaneErrorCode } from './err
 export { removePins, type RemovedPins } from './pins.js';
 export type { AttachedHook } from './attach.js';
 export type { KeptSize } from './load.js';
+export { reasonName } from './layout.js';
 export type { Counters } from './read.js';
 export type { MapSizes } from './records.js';
 

@@ -62,6 +62,11 @@ export const ENUMS = {
 /** Name of an outcome, as counters and pages show it. */
 export type ReasonName = keyof typeof ENUMS.km_reason;
 
+/** Name of a reason by its number; undefined for a number that this build does not know. */
+export function reasonName(reason: number): ReasonName | undefined {
+  return (Object.keys(ENUMS.km_reason) as ReasonName[]).find((name) => ENUMS.km_reason[name] === reason);
+}
+
 /** KM_FAMILY_V4, KM_FAMILY_V6. */
 export const FAMILY_NUMBER = { 4: 0, 6: 1 } as const;
 
