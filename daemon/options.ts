@@ -20,7 +20,9 @@ export interface DaemonOptions {
 }
 
 /** Thrown for arguments that cannot be used; `message` names the argument. */
-export class UsageError extends Error {}
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
 
 const size = (describe: string, value: number): YargsOptions => ({ type: 'number', default: value, describe });
 
@@ -32,7 +34,7 @@ const table = {
   'log-level': { choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const, default: 'info', describe: 'Least severe level that is logged' },
   'log-format': { choices: ['json', 'pretty'] as const, default: process.stdout.isTTY === true ? 'pretty' : 'json', describe: 'One JSON object a line, or lines for people' },
   'admin-port': { type: 'number', default: 15200, describe: 'Port of the admin interface on 127.0.0.1' },
-  'xds-address': { type: 'string', default: process.env['XDS_ADDRESS'] ?? '', describe: 'Control plane: host:port, namespace:service or file:///path [env XDS_ADDRESS]' },
+  'xds-address': { type: 'string', default: '', describe: 'Control plane: host:port, namespace:service or file:///path; without it the environment variable XDS_ADDRESS counts' },
   'xds-plaintext': { type: 'boolean', default: false, describe: 'Talk to the control plane without TLS (as port 15010 always does)' },
   'xds-root-cert': { type: 'string', default: '/var/run/secrets/istio/root-cert.pem', describe: 'Root certificate of the control plane' },
   'xds-token': { type: 'string', default: '/var/run/secrets/tokens/istio-token', describe: 'File with the bearer token for the control plane' },
@@ -56,19 +58,21 @@ function positive(name: string, value: number, most: number): number {
 /**
  * @throws UsageError for an unknown option or a value that is out of range.
  */
-export function parseOptions(argv: readonly string[]): DaemonOptions {
+export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): DaemonOptions {
   const given = yargs([...argv])
     .scriptName('kmesh-daemon')
     .parserConfiguration({ 'duplicate-arguments-array': false })
     .options(table)
     .strict()
+    .version(false)
     .demandCommand(0, 0)
     .fail((message, error) => {
       throw new UsageError(message ?? error.message);
     })
     .parseSync();
   if (!given.cleanup && given.objects === '') throw new UsageError('--objects names the folder of the compiled eBPF objects and is needed');
-  if (!given.cleanup && given['xds-address'] === '') throw new UsageError('no control plane: set XDS_ADDRESS (or --xds-address) to host:port, namespace:service or file:///path');
+  const xdsAddress = given['xds-address'] || env['XDS_ADDRESS'] || '';
+  if (!given.cleanup && xdsAddress === '') throw new UsageError('no control plane: set XDS_ADDRESS (or --xds-address) to host:port, namespace:service or file:///path');
   return {
     mode: 'ads',
     objects: given.objects,
@@ -77,7 +81,7 @@ export function parseOptions(argv: readonly string[]): DaemonOptions {
     logLevel: given['log-level'],
     logFormat: given['log-format'] === 'pretty' ? 'pretty' : 'json',
     adminPort: positive('admin-port', given['admin-port'], 65535),
-    xdsAddress: given['xds-address'],
+    xdsAddress,
     xdsPlaintext: given['xds-plaintext'],
     xdsRootCert: given['xds-root-cert'],
     xdsToken: given['xds-token'],

@@ -24,6 +24,15 @@ function send(response: http.ServerResponse, { status, body }: Answer): void {
   response.end(text);
 }
 
+/** A page that cannot be made, because the kernel refuses a map for example, is no reason to end. */
+function answer(page: Page): Answer {
+  try {
+    return page.answer();
+  } catch (error) {
+    return { status: 500, body: `${(error as Error).message}\n` };
+  }
+}
+
 /** The list of pages, as `/help` prints it. */
 export function help(pages: ReadonlyMap<string, Page>): string {
   const rows = [[HELP, 'this list'], ...[...pages].map(([path, page]) => [path, page.summary])] as const;
@@ -48,7 +57,7 @@ export async function serveAdmin(port: number, pages: ReadonlyMap<string, Page>)
       send(response, { status: 200, body: help(pages) });
     } else {
       const page = pages.get(pathname);
-      send(response, page ? page.answer() : { status: 404, body: `no such page; there are:\n${help(pages)}` });
+      send(response, page ? answer(page) : { status: 404, body: `no such page; there are:\n${help(pages)}` });
     }
   });
   server.maxConnections = 64;

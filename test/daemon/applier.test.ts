@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop from resources to maps, with maps that are plain objects.
+import pino from 'pino';
+import t from 'tap';
+import { Applier, type MapWriter } from '../../daemon/applier.js';
+import type { MapContents, Operation } from '../../daemon/diff/operations.js';
+import type { Resources } from '../../daemon/model/resources.js';
+import type { Complete } from '../../daemon/xds/source.js';
+import { assignment, edsCluster, tcpListener } from '../mesh/resources.js';
+
+const silent = pino({ level: 'silent' });
+const all: Complete = { listeners: true, routes: true, clusters: true, endpoints: true };
+const EMPTY: MapContents = { frontends: [], splits: [], clusters: [], slots: [], names: [], states: { listeners: [], clusters: [], endpoints: [] } };
+
+const byName = <T>(name: (item: T) => string, ...items: T[]): Map<string, T> => new Map(items.map((item) => [name(item), item]));
+
+/** One service with one endpoint. */
+function service(endpoint: string, port = 80): Resources {
+  return {
+    clusters: byName((c) => c.name, edsCluster('a')),
+    endpoints: byName((e) => e.clusterName, assignment('a', endpoint)),
+    listeners: byName((l) => l.name, tcpListener(`10.96.0.1:${port}`, 'a')),
+    routes: new Map(),
+    resolved: new Map(),
+  };
+}
+
+class Recorder implements MapWriter {
+  readonly batches: (readonly Operation[])[] = [];
+  fail: Error | undefined;
+  /** Resolved by the test: a write takes as long as the test says. */
+  gate: Promise<void> = Promise.resolve();
+  reads = 0;
+
+  read(): MapContents {
+    this.reads += 1;
+    return EMPTY;
+  }
+
+  async apply(operations: readonly Operation[]): Promise<void> {
+    await this.gate;
+    if (this.fail) throw this.fail;
+    this.batches.push(operations);
+  }
+}
+
+t.test('what comes while a write is under way is taken together', async (t) => {
+  const maps = new Recorder();
+  let open = (): void => undefined;
+  maps.gate = new Promise((resolve) => (open = resolve));
+  const applier = new Applier(maps, undefined, silent, () => undefined);
+  for (const last of [1, 2, 3, 4]) applier.submit(service(`10.0.0.${last}:80`), all);
+  open();
+  await applier.idle();
+  t.equal(maps.batches.length, 2, 'the first, then the newest');
+  const slots = maps.batches[1]!.filter((operation) => operation.op === 'put' && operation.map === 'km_slot');
+  t.match(slots, [{ value: { primary: { address: '10.0.0.4' } } }]);
+});
+
+t.test('a write that fails keeps what was in force, and the next one starts from what the maps hold', async (t) => {
+  const maps = new Recorder();
+  const applier = new Applier(maps, undefined, silent, () => undefined);
+  applier.submit(service('10.0.0.1:80'), all);
+  await applier.idle();
+  const before = applier.applied.model;
+  maps.fail = new Error('km_slot is full');
+  applier.submit(service('10.0.0.2:80'), all);
+  await applier.idle();
+  t.equal(applier.applied.model, before, 'the model in force is the old one');
+  t.equal(applier.applied.error?.message, 'km_slot is full');
+  t.equal(maps.reads, 1, 'the maps are read again');
+  maps.fail = undefined;
+  applier.submit(service('10.0.0.3:80'), all);
+  await applier.idle();
+  t.equal(applier.applied.error, undefined);
+  t.ok(maps.batches.at(-1)!.some((operation) => operation.op === 'put' && operation.map === 'km_listener'), 'all is written anew: the maps were read as empty');
+});
+
+t.test('adopted maps are stale until every type has been answered', async (t) => {
+  const maps = new Recorder();
+  const applier = new Applier(maps, EMPTY, silent, () => undefined);
+  t.ok(applier.applied.stale);
+  applier.submit(service('10.0.0.1:80'), { ...all, routes: false });
+  await applier.idle();
+  t.ok(applier.applied.stale);
+  applier.submit(service('10.0.0.1:80'), all);
+  await applier.idle();
+  t.notOk(applier.applied.stale);
+});
+
+t.test('a cluster whose endpoints did not come keeps its adopted ones', async (t) => {
+  const first = new Recorder();
+  const one = new Applier(first, undefined, silent, () => undefined);
+  one.submit(service('10.0.0.1:80'), all);
+  await one.idle();
+  const adopted = contentsOf(first.batches[0]!);
+  const maps = new Recorder();
+  const applier = new Applier(maps, adopted, silent, () => undefined);
+  applier.submit({ ...service('10.0.0.1:80'), endpoints: new Map() }, { ...all, endpoints: false });
+  await applier.idle();
+  t.same(maps.batches[0], [], 'nothing is taken away');
+  applier.submit({ ...service('10.0.0.1:80'), endpoints: new Map() }, all);
+  await applier.idle();
+  t.ok(maps.batches[1]!.some((operation) => operation.op === 'delete' && operation.map === 'km_slot'), 'until the control plane says that there are none');
+});
+
+t.test('a warning comes once for each resource, and again when it changes', async (t) => {
+  const lines: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push((JSON.parse(line) as { msg: string }).msg) });
+  const applier = new Applier(new Recorder(), undefined, log, () => undefined);
+  const inbound = { ...service('10.0.0.1:80'), listeners: byName((l) => l.name, { ...tcpListener('10.96.0.1:80', 'a'), trafficDirection: 1 }) };
+  for (let i = 0; i < 3; i += 1) {
+    applier.submit({ ...inbound }, all);
+    await applier.idle();
+  }
+  t.same(lines, ['listener 10.96.0.1:80: not enforced: inbound_listener']);
+});
+
+/** What maps hold after the puts of a first batch. */
+function contentsOf(operations: readonly Operation[]): MapContents {
+  const puts = <M extends Operation['op'] extends never ? never : string>(map: M) => operations.filter((o): o is Extract<Operation, { op: 'put' }> => o.op === 'put' && o.map === map) as never[];
+  const pair = (o: { key: never; value: never }) => ({ key: o.key, value: o.value });
+  const ids = (map: string): number[] => puts(map).map((o: { key: number }) => o.key);
+  return {
+    frontends: puts('km_listener').map(pair),
+    splits: [],
+    clusters: puts('km_cluster').map((o: { key: number; value: never }) => ({ id: o.key, value: o.value })),
+    slots: puts('km_slot').map(pair),
+    names: puts('km_name').map((o: { key: never; value: string }) => ({ key: o.key, name: o.value })),
+    states: { listeners: ids('km_listener_state'), clusters: ids('km_cluster_state'), endpoints: ids('km_endpoint_state') },
+  };
+}

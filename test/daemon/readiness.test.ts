@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+import t from 'tap';
+import type { Applied } from '../../daemon/applier.js';
+import { readiness } from '../../daemon/readiness.js';
+import type { XdsStatus } from '../../daemon/xds/source.js';
+
+const nothing: Applied = { model: undefined, appliedAt: undefined, stale: false, error: undefined, operations: 0, durationMs: 0 };
+const applied: Applied = { ...nothing, appliedAt: new Date(0) };
+const adopted: Applied = { ...nothing, stale: true };
+const none = { listeners: false, routes: false, clusters: false, endpoints: false };
+const status = (change: Partial<XdsStatus>): XdsStatus => ({ connected: false, code: undefined, reason: undefined, lastPushAt: undefined, nacks: [], notes: [], complete: none, settled: false, ...change });
+const away = status({ code: 'KM_XDS_UNREACHABLE', reason: 'nobody at 127.0.0.1:1' });
+
+const cases: readonly (readonly [string, boolean, Applied, XdsStatus | undefined, object])[] = [
+  ['nothing came yet', false, nothing, undefined, { ready: false, reason: 'waiting for the control plane' }],
+  ['the control plane is away', false, nothing, away, { ready: false, code: 'KM_XDS_UNREACHABLE', reason: 'nobody at 127.0.0.1:1' }],
+  ['a part came', false, nothing, status({ connected: true }), { ready: false, reason: 'waiting for the rest of the configuration' }],
+  ['written, not attached', false, applied, status({ connected: true }), { ready: false }],
+  ['written and attached', true, applied, status({ connected: true }), { ready: true, stale: false }],
+  ['adopted, control plane away', true, adopted, away, { ready: true, stale: true, code: 'KM_XDS_UNREACHABLE' }],
+  ['it could not be written', false, { ...nothing, error: new Error('map full') }, status({ connected: true }), { ready: false, reason: 'map full' }],
+];
+
+for (const [name, attached, now, from, expected] of cases) {
+  t.test(name, async (t) => {
+    t.match(readiness(attached, now, from), expected);
+  });
+}
