@@ -84,7 +84,7 @@ t.test("an error of the compiler ends up in the agent's error, and nothing half-
   appendFileSync(path.join(root, 'bpf/kmesh.bpf.c'), '\nint oops = undeclared_thing;\n');
   const ctx = await decided(root);
   const error = await compileBpf.run(ctx).then(() => undefined, (thrown: unknown) => thrown);
-  t.match(error, { code: 'KM_BPF_COMPILE', exitCode: 12, detail: /exit 2: make -C / });
+  t.match(error, { code: 'KM_BPF_COMPILE', exitCode: 12, detail: /exit 2: make --no-print-directory -C / });
   t.match((error as { tail: string[] }).tail.join('\n'), /kmesh\.bpf\.c:\d+:\d+: error: use of undeclared identifier 'undeclared_thing'/);
   t.same(readdirSync(ctx.results.build?.folder ?? ''), ['include']);
 });

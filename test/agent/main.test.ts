@@ -57,7 +57,7 @@ t.test('what works for every user and changes nothing', async (t) => {
   const plan = await outcome(start(['plan', '-mode=ads', ...places], NOBODY));
   t.equal(plan.code, 0, plan.stderr);
   t.match(plan.stdout, /^8\/8 supervise-daemon: [^]*would run: /m);
-  t.match(plan.stdout, /would run: make -C /);
+  t.match(plan.stdout, /would run: make --no-print-directory -C /);
   const inspect = await outcome(start(['inspect', '--json'], NOBODY));
   t.equal(inspect.code, 0, inspect.stderr);
   t.same(Object.keys(JSON.parse(inspect.stdout) as object), ['kernel', 'helpers', 'macros', 'capabilities']);
