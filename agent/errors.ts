@@ -208,7 +208,7 @@ export const ERRORS = {
   KM_DAEMON_EXITED: {
     class: 'daemon',
     cause: 'kmesh-daemon ended and is not started again.',
-    remedy: "Read the daemon's last lines.",
+    remedy: "Read the daemon's own last lines in the log above.",
   },
   KM_DAEMON_CLEANUP: {
     class: 'daemon',

@@ -134,7 +134,8 @@ export class Applier {
       const resource = `${item.resourceType} ${item.resource}`;
       features.set(resource, (features.get(resource) ?? new Set()).add(item.feature));
     }
-    const warnings = [...features].map(([resource, names]) => `${resource}: not enforced: ${[...names].sort().join(', ')}`);
+    const warnings = [...features].map(([resource, names]) => `${resource}: not enforced: ${[...names].sort().join(', ')} (see /config_dump)`);
+    if (model.frontends.size === 0) warnings.unshift('the configuration names no service address: nothing is steered');
     for (const warning of warnings) {
       if (!this.#warned.has(warning)) this.#log.warn(warning);
     }

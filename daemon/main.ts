@@ -22,11 +22,20 @@ function exitCodeOf(error: unknown): number {
 
 function explain(log: Logger, error: unknown): void {
   if (error instanceof DataplaneError || error instanceof DaemonError) {
-    log.fatal({ code: error.code, remedy: error.remedy }, `${error.code}: ${error.message}`);
-    if (error.cause !== undefined) log.fatal(messageOf(error.cause));
+    log.fatal({ code: error.code, remedy: error.remedy }, `${error.code}: ${error.message}; remedy: ${error.remedy}`);
+    if (error.cause !== undefined) log.debug({ err: error.cause }, 'the cause of the error above');
   } else {
     log.fatal({ code: 'KM_DAEMON_INTERNAL', err: error, remedy: DAEMON_ERRORS.KM_DAEMON_INTERNAL.remedy }, `KM_DAEMON_INTERNAL: ${messageOf(error)}`);
   }
+}
+
+/** Pins of others below our folder are left alone and named; then not all is gone, and that is said too. */
+function cleanup(root: string, log: Logger): number {
+  const { removed, left } = removePins(root);
+  log.debug({ removed }, 'removed pins');
+  if (left.length === 0) return EXIT.ok;
+  log.error(`not ours, left alone: ${left.join(', ')}`);
+  return EXIT.dataplane;
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -46,11 +55,9 @@ async function main(argv: readonly string[]): Promise<number> {
     process.exit(exitCodeOf(error));
   });
   try {
-    if (options.cleanup) removePins(pinRoot(options));
-    else {
-      takeOwnGid();
-      await runDaemon(options, pinRoot(options), log);
-    }
+    if (options.cleanup) return cleanup(pinRoot(options), log);
+    takeOwnGid();
+    await runDaemon(options, pinRoot(options), log);
     return EXIT.ok;
   } catch (error) {
     explain(log, error);

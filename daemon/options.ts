@@ -61,7 +61,7 @@ function positive(name: string, value: number, most: number): number {
 export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): DaemonOptions {
   const given = yargs([...argv])
     .scriptName('kmesh-daemon')
-    .parserConfiguration({ 'duplicate-arguments-array': false })
+    .parserConfiguration({ 'duplicate-arguments-array': false, 'camel-case-expansion': false, 'boolean-negation': false })
     .options(table)
     .strict()
     .version(false)

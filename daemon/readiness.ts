@@ -13,9 +13,11 @@ export interface Readiness {
 
 /** Ready means: programs are attached and a configuration is in force, be it an adopted one. */
 export function readiness(attached: boolean, applied: Applied, status: XdsStatus | undefined): Readiness {
-  const ready = attached && (applied.appliedAt !== undefined || applied.stale);
+  // Files that cannot be read at the first start leave no last good state to stand for them.
+  const unread = status?.code === 'KM_XDS_FILE' && !applied.stale && Object.values(status.complete).includes(false);
+  const ready = attached && (applied.appliedAt !== undefined || applied.stale) && !unread;
   const trouble = status?.code === undefined ? {} : { code: status.code, reason: status.reason ?? '' };
   if (ready) return { ready, stale: applied.stale, ...trouble };
-  const waiting = applied.error?.message ?? (status?.connected ? 'waiting for the rest of the configuration' : 'waiting for the control plane');
+  const waiting = applied.error?.message ?? (status?.connected ? 'waiting for the rest of the configuration' : 'waiting for the configuration');
   return { ready, stale: applied.stale, reason: waiting, ...trouble };
 }

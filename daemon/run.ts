@@ -41,7 +41,7 @@ export async function runDaemon(options: DaemonOptions, pinRoot: string, log: Lo
     });
     source.start();
     await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
-    log.info('stopping; pinned programs steer on until they are cleaned up');
+    log.info('stopping');
     await source.stop();
     await applier.idle();
   } finally {
@@ -104,11 +104,14 @@ async function listen(port: number, all: ReadonlyMap<string, Page>): Promise<htt
 /** A change of the trouble is logged once, with its remedy; that it is over is logged too. */
 function reportStatus(log: Logger, before: XdsStatus | undefined, now: XdsStatus): void {
   if (now.code !== undefined) {
-    if (now.code !== before?.code || now.reason !== before.reason) log.warn({ code: now.code, remedy: new DaemonError(now.code, '').remedy }, `${now.code}: ${now.reason ?? ''}`);
+    if (now.code !== before?.code || now.reason !== before.reason) {
+      const { remedy } = new DaemonError(now.code, '');
+      log.warn({ code: now.code, remedy }, `${now.code}: ${now.reason ?? ''}; remedy: ${remedy}`);
+    }
   } else if (before?.code !== undefined) {
     log.info(`${before.code} is over`);
   }
-  if (now.connected && !before?.connected) log.info('the control plane answers');
+  if (now.connected && !before?.connected) log.info('the source of the configuration answers');
 }
 
 function pages(options: DaemonOptions, dataplane: Dataplane, steering: Steering, applier: Applier, status: () => XdsStatus | undefined): ReadonlyMap<string, Page> {

@@ -28,6 +28,8 @@ async function startAgent() {
     env: { ...process.env, XDS_ADDRESS: `file://${path.join(root, 'samples/mesh')}` },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
+  // Whoever ends the demo ends what it started; the agent undoes the node before it goes.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => agent.kill(signal));
   const ended = once(agent, 'exit').then(([code, signal]) => {
     throw new Error(`the agent ended (${signal ?? `exit ${code}`}) before it was ready; its log stands above`);
   });
@@ -46,6 +48,7 @@ async function main() {
   setup();
   const running = await get('/healthz/ready');
   const stop = running ? undefined : await startAgent();
+  if (running && running.status !== 200) throw new Error(`the agent that runs here is not ready: ${running.body.trim()}`);
   try {
     const dump = await get('/config_dump');
     if (!dump?.body.includes('hello.sample')) {

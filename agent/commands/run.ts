@@ -18,7 +18,7 @@ export async function run(ctx: Context, sequence: readonly Phase[]): Promise<num
   ctx.log.info({ timings }, timingSummary(timings));
   if (error !== undefined) await reportCapabilities(ctx, no(`the start failed: ${error.code}`));
   if (error !== undefined || stopped) {
-    const undone = await undoPhases(begun, ctx, 'run');
+    const undone = await undoPhases(begun, ctx, ctx.options.onStop === 'cleanup' ? 'all' : 'run');
     return error?.exitCode ?? undone[0]?.exitCode ?? exitStatus({ code: undefined, signal: ctx.stop.reason as NodeJS.Signals });
   }
   const holders = begun.filter((phase) => phase.hold !== undefined);

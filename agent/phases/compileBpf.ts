@@ -92,6 +92,9 @@ async function runMake(ctx: Context, args: readonly string[]): Promise<void> {
     if (killed > 0) throw toolFailure(ctx, 'KM_BUILD_MEMORY', 'out of memory while compiling the eBPF programs', error);
     if (error instanceof ExecError && error.failure.errno !== undefined) throw toolFailure(ctx, 'KM_MAKE_MISSING', 'make', error);
     if (error instanceof ExecError && error.failure.timedOut) throw toolFailure(ctx, 'KM_BUILD_TIMEOUT', 'the eBPF programs', error);
+    if (error instanceof ExecError && error.failure.tail.some((line) => line.includes('No space left on device'))) {
+      throw toolFailure(ctx, 'KM_STATE_DIR', 'no space is left for the eBPF programs', error);
+    }
     throw toolFailure(ctx, 'KM_BPF_COMPILE', 'the eBPF programs were not compiled', error);
   }
 }

@@ -24,5 +24,6 @@ export function adminPort(daemonArgs: readonly string[]): number {
     return word.startsWith('--admin-port=') ? word.slice('--admin-port='.length) : found;
   }, undefined);
   // What is no port is left for the daemon to refuse; it knows best how.
-  return text !== undefined && /^\d{1,5}$/.test(text) ? Number(text) : ADMIN_PORT;
+  const port = text !== undefined && /^\d{1,5}$/.test(text) ? Number(text) : ADMIN_PORT;
+  return port >= 1 && port <= 65535 ? port : ADMIN_PORT;
 }

@@ -90,7 +90,7 @@ export class GrpcSource implements XdsSource {
     if (this.#stopped) return;
     const wait = this.#backoff.next();
     this.#setTimer(this.#clock.after(wait, () => this.#connect()));
-    this.#publisher.failed(error.code, `${messageOf(error)}; next attempt in ${(wait / 1000).toFixed(1)} s`);
+    this.#publisher.failed(error.code, messageOf(error));
   }
 
   #close(): void {

@@ -112,6 +112,16 @@ t.test('a compiler that was killed for memory is reported as that', async (t) =>
   await t.rejects(compileBpf.run(await decided(root, { exec: failing(true), sys: { readText } })), { code: 'KM_BUILD_TIMEOUT' });
 });
 
+t.test('a full disk is the state folder, not the sources', async (t) => {
+  const root = install(t);
+  const full: Context['exec'] = async (file, args, options) => {
+    if (file !== 'make') return exec(file, args, options);
+    // As clang says it.
+    throw new ExecError({ reason: 'exit 2', command: 'make', exit: { code: 2, signal: undefined }, timedOut: false, tail: ['fatal error: error in backend: IO failure on output stream: No space left on device'] });
+  };
+  await t.rejects(compileBpf.run(await decided(root, { exec: full })), { code: 'KM_STATE_DIR', exitCode: 18, remedy: /free space/ });
+});
+
 t.test('a state folder that cannot be written', async (t) => {
   const root = install(t);
   writeFileSync(path.join(root, 'file'), '');

@@ -252,5 +252,6 @@ t.test('the port of the admin interface', async (t) => {
   t.equal(adminPort([]), 15200);
   t.equal(adminPort(['--admin-port', '1234']), 1234);
   t.equal(adminPort(['--admin-port=1', '--x', '--admin-port=1234']), 1234, 'the last one counts');
+  t.equal(adminPort(['--admin-port', '99999']), 15200, 'beyond all ports');
   t.equal(adminPort(['--admin-port', 'many']), 15200, 'the daemon refuses it, not the agent');
 });

@@ -113,7 +113,7 @@ t.test('a warning comes once for each resource, and again when it changes', asyn
     applier.submit({ ...inbound }, all);
     await applier.idle();
   }
-  t.same(lines, ['listener 10.96.0.1:80: not enforced: inbound_listener']);
+  t.same(lines, ['the configuration names no service address: nothing is steered', 'listener 10.96.0.1:80: not enforced: inbound_listener (see /config_dump)']);
 });
 
 /** What maps hold after the puts of a first batch. */

@@ -134,7 +134,7 @@ t.test('keeps trying while nobody listens, and finds a server that comes later',
   await server.start();
   server.stop();
   const { recorder } = connect(t, server.address);
-  t.match(await recorder.until(({ code }) => code !== undefined), { connected: false, code: 'KM_XDS_UNREACHABLE', reason: /127\.0\.0\.1:\d+.*next attempt in/ });
+  t.match(await recorder.until(({ code }) => code !== undefined), { connected: false, code: 'KM_XDS_UNREACHABLE', reason: /127\.0\.0\.1:\d+/ });
   await server.start();
   t.teardown(() => server.stop());
   await server.subscription('clusters');
