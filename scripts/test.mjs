@@ -6,13 +6,11 @@ import path from 'node:path';
 import { root, setup } from './setup.mjs';
 
 function step(name, file, args) {
-  const started = Date.now();
   const result = spawnSync(process.execPath, [path.join(root, file), ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
   if (result.status !== 0) {
     process.stderr.write(`test: ${name} failed (${result.signal ?? `exit ${result.status}`})\n`);
     process.exit(result.status ?? 1);
   }
-  process.stderr.write(`test: ${name}: ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
 }
 
 try {
