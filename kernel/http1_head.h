@@ -16,23 +16,36 @@ struct km_head_line {
 	struct km_text value; /* without the whitespace around it */
 };
 
+/* uri-host [ ":" port ], as in Host. */
+struct km_authority {
+	struct km_text text;
+	u32 bare_len; /* without ":PORT"; brackets of an IPv6 address stay */
+};
+
+/* What the Transfer-Encoding lines so far end with. */
+enum km_coding {
+	KM_CODING_NONE = 0,
+	KM_CODING_OTHER,
+	KM_CODING_CHUNKED,
+};
+
 /* All zero: nothing read yet. About 2 kB; what a caller reads is valid after KM_HEAD_COMPLETE. */
 struct km_scan {
 	u32 pos;  /* bytes that are read */
 	u32 mark; /* where the part begins that is being read */
 	u8 state;
-	u8 verdict; /* 0: more is needed */
+	u8 verdict; /* enum km_head_verdict; 0: more is needed */
 	u8 minor;   /* of HTTP/1.minor */
-	u8 coding;
-	u32 head_len; /* with leading empty lines and the empty line at its end */
+	u8 coding;  /* enum km_coding */
+	bool has_host;
+	u32 head_len; /* with empty lines before it and the one that ends it */
 	u32 n_headers;
 	struct km_text method;
 	struct km_text target;
-	struct km_text scheme;    /* of an absolute-form target, else empty */
-	struct km_text authority; /* HOST[:PORT] that the request is for; empty: it names none that counts */
-	struct km_text path;      /* of the target, with query and fragment */
-	u32 bare_len;             /* bytes of the authority without ":PORT" */
-	struct km_head_line *host;
+	struct km_text scheme;         /* of an absolute-form target, else empty */
+	struct km_text path;           /* part of the target, with query and fragment; may be empty */
+	struct km_authority authority; /* whom the request is for; empty when it names nobody that counts */
+	struct km_authority host;      /* as the Host line says */
 	struct km_text content_length;
 	struct km_head_line headers[KM_MAX_HEADERS];
 };

@@ -22,17 +22,7 @@ static inline u8 km_lower(u8 c)
 	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
 }
 
-/* FNV-1a over the bytes in lower case, as struct km_pair of kmesh/request.h asks for with headers. */
-static inline u64 km_hash_lower(const u8 *text, u32 len)
-{
-	u64 hash = KM_FNV_BASIS;
-	u32 i;
-
-	for (i = 0; i < len; i++)
-		hash = (hash ^ km_lower(text[i])) * KM_FNV_PRIME;
-	return hash;
-}
-
+/* FNV-1a, as struct km_pair of kmesh/request.h asks for. */
 static inline u64 km_hash(const u8 *text, u32 len)
 {
 	u64 hash = KM_FNV_BASIS;
