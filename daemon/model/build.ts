@@ -35,6 +35,8 @@ interface BuiltRoutes extends Built<RouteConfiguration> {
   readonly table: RouteTable;
 }
 
+const NO_TABLES: MeshModel['routeTables'] = new Map();
+
 /**
  * Makes a function from resources to the mesh model. It remembers by identity what it made of each resource, so that
  * a call costs what changed since the last one, and unchanged clusters, frontends and whole maps of them are the same
@@ -58,6 +60,7 @@ export function createModelBuilder(): (resources: Resources) => MeshModel {
     return {
       frontends,
       clusters: clustersOf(builtClusters),
+      routeTables: NO_TABLES,
       notEnforced: [...listsOf[0](builtListeners), ...doubles, ...listsOf[1](builtRoutes), ...listsOf[2](builtClusters)],
     };
   };

@@ -102,7 +102,7 @@ class FrontendMaker {
   }
 
   frontend(ip: Ip, prefixLength: number, target: Target, exact: boolean): ListenerFrontend {
-    const frontend = { family: ip.family, address: ip.text, prefixLength, port: this.port, listener: this.#listener, target };
+    const frontend = { family: ip.family, address: ip.text, prefixLength, port: this.port, listener: this.#listener, target, routes: undefined };
     return { key: frontendKey(frontend), frontend, exact };
   }
 }

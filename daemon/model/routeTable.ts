@@ -50,7 +50,10 @@ export type RouteStep =
   | (Jumps & { readonly op: 'header' | 'param'; readonly name: string })
   /** Makes the empty text the current one; `then` always. */
   | (Jumps & { readonly op: 'empty' })
-  /** The text has these bytes at `offset`: counted from its start, or, with `fromEnd`, from its end back. Too short: `otherwise`. */
+  /**
+   * The text has these bytes, `offset` bytes after its start, or, with `fromEnd`, beginning `offset` bytes before its end.
+   * Too short: `otherwise`. With `ignoreCase` the bytes are in lower case, and ASCII letters of the text count as if they were.
+   */
   | (Jumps & { readonly op: 'compare'; readonly bytes: Buffer; readonly offset: number; readonly fromEnd: boolean; readonly ignoreCase: boolean })
   | (Jumps & { readonly op: 'length'; readonly is: 'exactly' | 'at_least'; readonly bytes: number })
   | (Jumps & { readonly op: 'contains'; readonly bytes: Buffer; readonly ignoreCase: boolean })

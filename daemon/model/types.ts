@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { RouteTable } from './routeTable.js';
+
 /**
  * The mesh model: what the xDS resources mean for a connect() on this node.
  * Built by pure functions from resources; compared by daemon/diff; written by daemon/maps.
@@ -38,7 +41,10 @@ export interface Frontend {
   readonly port: number;
   /** Name of the Listener resource, for counters and explanations. */
   readonly listener: string;
+  /** The default decision: of connections whose request is not read or not routed. */
   readonly target: Target;
+  /** Name of the route table that decides on requests; undefined: they are not read. */
+  readonly routes: string | undefined;
 }
 
 export type LbPolicy = 'round_robin' | 'random' | 'least_request';
@@ -91,6 +97,8 @@ export interface MeshModel {
   readonly frontends: ReadonlyMap<string, Frontend>;
   /** By name. */
   readonly clusters: ReadonlyMap<string, Cluster>;
+  /** By name. */
+  readonly routeTables: ReadonlyMap<string, RouteTable>;
   readonly notEnforced: readonly NotEnforced[];
 }
 

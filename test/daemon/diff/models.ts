@@ -25,13 +25,14 @@ export function endpointCluster(name: string, ipv4: readonly Endpoint[], ipv6: r
 export const frontend = (address: string, target: Target, listener = 'l', port = 80): Frontend => {
   const family = address.includes(':') ? 6 : 4;
   const prefixLength = address === '0.0.0.0' || address === '::' ? 0 : family === 4 ? 32 : 128;
-  return { family, address, prefixLength, port, listener, target };
+  return { family, address, prefixLength, port, listener, target, routes: undefined };
 };
 
 export function model(frontends: readonly Frontend[], clusters: readonly Cluster[]): MeshModel {
   return {
     frontends: new Map(frontends.map((f) => [frontendKey(f), f])),
     clusters: new Map(clusters.map((c) => [c.name, c])),
+    routeTables: new Map(),
     notEnforced: [],
   };
 }
