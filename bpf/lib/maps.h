@@ -23,6 +23,22 @@
 #ifndef KM_MAX_ENDPOINTS
 #define KM_MAX_ENDPOINTS 1048576
 #endif
+#ifndef KM_MAX_ROUTES
+#define KM_MAX_ROUTES 4096
+#endif
+#ifndef KM_MAX_VHOSTS
+#define KM_MAX_VHOSTS 65536
+#endif
+#ifndef KM_MAX_DOMAINS
+#define KM_MAX_DOMAINS 262144
+#endif
+#ifndef KM_MAX_STEPS
+#define KM_MAX_STEPS 524288
+#endif
+/* Connects of held back sockets at one moment; each lasts about as long as a connect() that does not wait. */
+#ifndef KM_MAX_REQUESTS
+#define KM_MAX_REQUESTS 1024
+#endif
 
 #define KM_HASH(name, key_type, value_type, entries)	\
 	struct {					\
@@ -37,6 +53,11 @@ KM_HASH(km_listener, struct km_listener_key, struct km_listener_entry, KM_MAX_LI
 KM_HASH(km_split, struct km_split_key, struct km_split, KM_MAX_LISTENERS);
 KM_HASH(km_cluster, __u32, struct km_cluster, KM_MAX_CLUSTERS);
 KM_HASH(km_slot, struct km_slot_key, struct km_slot, KM_MAX_ENDPOINTS);
+
+KM_HASH(km_routes, __u32, struct km_routes, KM_MAX_ROUTES);
+KM_HASH(km_domain, struct km_domain_key, struct km_domain, KM_MAX_DOMAINS);
+KM_HASH(km_vhost, __u32, struct km_vhost, KM_MAX_VHOSTS);
+KM_HASH(km_step, struct km_step_key, struct km_step, KM_MAX_STEPS);
 
 KM_HASH(km_listener_state, __u32, struct km_listener_state, KM_MAX_LISTENERS);
 KM_HASH(km_cluster_state, __u32, struct km_cluster_state, KM_MAX_CLUSTERS);
@@ -54,11 +75,34 @@ struct {
 } km_prefix SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, KM_MAX_DOMAINS);
+	__type(key, struct km_wild_key);
+	__type(value, struct km_wild);
+} km_wild SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, KM_REASON_MAX);
 	__type(key, __u32);
 	__type(value, __u64);
 } km_reason SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, KM_L7_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} km_l7 SEC(".maps");
+
+/* Preallocated: it is written where memory cannot be waited for. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, KM_MAX_REQUESTS);
+	__type(key, __u64);
+	__type(value, struct km_published);
+} km_request SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

@@ -102,7 +102,7 @@ function countListeners(frontends: Iterable<FrontendImage>): Map<string, Listene
 const idsOf = (images: Iterable<{ readonly id: number }>): Set<number> => new Set([...images].map(({ id }) => id));
 
 function adoptNames(contents: MapContents, listeners: ReadonlyMap<string, ListenerImage>, clusters: ReadonlyMap<string, ClusterImage>, orphans: Operation[]): void {
-  const live = { listener: idsOf(listeners.values()), cluster: idsOf(clusters.values()) };
+  const live = { listener: idsOf(listeners.values()), cluster: idsOf(clusters.values()), routes: new Set<number>(), vhost: new Set<number>() };
   for (const { key } of contents.names) if (!live[key.kind].has(key.id)) orphans.push({ op: 'delete', map: 'km_name', key });
 }
 
@@ -127,7 +127,7 @@ function adoptStates(
 
 /** One above the greatest id that is anywhere in the maps, also in entries that nothing leads to. */
 function nextIds({ frontends, splits, clusters, slots, names, states }: MapContents): NextIds {
-  const next = { listener: FIRST_ID, cluster: FIRST_ID, endpoint: FIRST_ID, split: FIRST_ID };
+  const next = { listener: FIRST_ID, cluster: FIRST_ID, endpoint: FIRST_ID, split: FIRST_ID, routes: FIRST_ID, vhost: FIRST_ID, program: FIRST_ID };
   const seen = (kind: keyof NextIds, id: number): void => {
     next[kind] = Math.max(next[kind], id + 1);
   };

@@ -34,6 +34,7 @@ export function planFrontend(
     kind: target.kind,
     target: target.kind === 'cluster' ? clusterIds(target.cluster) : splitId,
     n: split.length,
+    routes: 0,
     reason: target.kind === 'pass' || target.kind === 'refuse' ? REASON_NUMBER[target.reason] : 0,
   };
   if (!before || !sameRecord(before.record, record)) schedule.frontend(key, record);
@@ -93,7 +94,7 @@ function removeSplit(schedule: Schedule, before: FrontendImage): void {
 }
 
 function sameRecord(a: FrontendRecord, b: FrontendRecord): boolean {
-  return a.listenerId === b.listenerId && a.kind === b.kind && a.target === b.target && a.n === b.n && a.reason === b.reason;
+  return a.listenerId === b.listenerId && a.kind === b.kind && a.target === b.target && a.n === b.n && a.routes === b.routes && a.reason === b.reason;
 }
 
 function sameSplit(a: SplitRecord | undefined, b: SplitRecord): boolean {

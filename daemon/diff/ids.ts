@@ -6,6 +6,10 @@ export interface NextIds {
   readonly cluster: number;
   readonly endpoint: number;
   readonly split: number;
+  /** Route tables, their virtual hosts, and the programs of those. */
+  readonly routes: number;
+  readonly vhost: number;
+  readonly program: number;
 }
 
 /** Ids are u32; 0 means "none" (KM_CLUSTER_UNKNOWN). */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Map operations: what daemon/diff produces and daemon/maps carries out, in order.
  * The records mirror the structs of bpf/include/kmesh/layout.h field by field.
@@ -32,6 +33,8 @@ export interface FrontendRecord {
   readonly target: number;
   /** Slots of the split; 0 otherwise. */
   readonly n: number;
+  /** Id of the route table that requests are routed by; 0: they are not read. */
+  readonly routes: number;
   /** Number of `enum km_reason`. */
   readonly reason: number;
 }
@@ -82,7 +85,7 @@ export interface SlotKey {
 }
 
 export interface NameKey {
-  readonly kind: 'listener' | 'cluster';
+  readonly kind: 'listener' | 'cluster' | 'routes' | 'vhost';
   readonly id: number;
 }
 

@@ -51,6 +51,7 @@ export const listener: Codec<FrontendRecord> = {
     to.writeUInt32LE(value.listenerId, at + LISTENER.listener_id);
     to.writeUInt32LE(value.target, at + LISTENER.target);
     to.writeUInt32LE(value.n, at + LISTENER.n);
+    to.writeUInt32LE(value.routes, at + LISTENER.routes);
     to.writeUInt8(ENUMS.km_target_kind[value.kind], at + LISTENER.kind);
     to.writeUInt8(value.reason, at + LISTENER.reason);
   },
@@ -59,6 +60,7 @@ export const listener: Codec<FrontendRecord> = {
     kind: nameOf('enum km_target_kind', ENUMS.km_target_kind, from.readUInt8(at + LISTENER.kind)),
     target: from.readUInt32LE(at + LISTENER.target),
     n: from.readUInt32LE(at + LISTENER.n),
+    routes: from.readUInt32LE(at + LISTENER.routes),
     reason: from.readUInt8(at + LISTENER.reason),
   }),
 };

@@ -73,7 +73,7 @@ export type TargetSpec =
   | { readonly refuse: ReasonName };
 
 function record(listenerId: number, target: TargetSpec): FrontendRecord {
-  const base = { listenerId, target: 0, n: 0, reason: 0 };
+  const base = { listenerId, target: 0, n: 0, routes: 0, reason: 0 };
   if ('cluster' in target) return { ...base, kind: 'cluster', target: target.cluster };
   if ('split' in target) return { ...base, kind: 'split', target: target.split, n: target.n };
   if ('pass' in target) return { ...base, kind: 'pass', reason: reasonNumber(target.pass) };

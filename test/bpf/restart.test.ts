@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import { Dataplane, removePins, type DataplaneErrorCode } from '../../daemon/maps/dataplane.js';
+import { LAYOUT_VERSION } from '../../daemon/maps/layout.js';
 import { enterSandbox, makeCgroup } from '../helpers/sandbox.js';
 import { temporaryFolder } from '../helpers/bpfObject.js';
 import { connectIn, holdIn, tally } from './client.js';
@@ -17,6 +18,7 @@ t.teardown(stopBackends);
 const PORT = 80;
 const a = await startBackend('a', '127.0.0.1');
 const options = stageOptions();
+const MAPS = path.join(PIN_ROOT, `maps-v${LAYOUT_VERSION}`);
 const SERVICE = [...cluster(1, { v4: [a] }), ...frontend(1, '10.96.0.1', PORT, { cluster: 1 })];
 
 t.afterEach(() => {
@@ -122,7 +124,7 @@ await t.test('adopted maps keep their size, and it is told', async (test) => {
 
 await t.test('a set of maps with a hole is not adopted', async (test) => {
   await life((dataplane) => dataplane.apply(SERVICE));
-  fs.unlinkSync(path.join(PIN_ROOT, 'maps-v1', 'km_slot'));
+  fs.unlinkSync(path.join(MAPS, 'km_slot'));
   await life(async (dataplane) => {
     test.notOk(dataplane.adopted);
     test.same(dataplane.read().frontends, []);
@@ -134,7 +136,7 @@ await t.test('a set of maps with a hole is not adopted', async (test) => {
 await t.test('maps of another layout are left alone until the programs are in force, then removed', async (test) => {
   await life((dataplane) => dataplane.apply(SERVICE));
   const old = path.join(PIN_ROOT, 'maps-v0');
-  fs.renameSync(path.join(PIN_ROOT, 'maps-v1'), old);
+  fs.renameSync(MAPS, old);
   const dataplane = Dataplane.open(options);
   test.notOk(dataplane.adopted);
   test.ok(fs.existsSync(old));

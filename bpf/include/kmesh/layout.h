@@ -13,8 +13,10 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 
+#include "kmesh/request.h"
+
 /* Raised whenever a struct below changes in size or meaning. */
-#define KM_LAYOUT_VERSION 1
+#define KM_LAYOUT_VERSION 2
 
 #define KM_NAME_LEN 256
 
@@ -56,6 +58,9 @@ enum km_reason {
 	KM_REASON_ERR_SLOT = 41,
 	KM_REASON_ERR_TARGET = 42,
 	KM_REASON_ERR_STORAGE = 43,
+	KM_REASON_ERR_ROUTE = 44,
+	/* not decided yet: kmesh.ko holds the connection back until its request is there */
+	KM_REASON_DEFERRED = 50,
 	KM_REASON_MAX = 64,
 };
 
@@ -88,11 +93,15 @@ enum km_target_kind {
 	KM_TARGET_REFUSE = 4,  /* refused, counted as reason */
 };
 
-/* Value of km_prefix. */
+/*
+ * Value of km_prefix. The target is the default decision of the address: what
+ * connections get whose request is not read or not routed.
+ */
 struct km_listener {
 	__u32 listener_id; /* key of km_listener_state */
 	__u32 target;
 	__u32 n;
+	__u32 routes; /* key of km_routes; 0: requests are not read */
 	__u8 kind;   /* enum km_target_kind */
 	__u8 reason; /* enum km_reason, for PASS and REFUSE */
 	__u16 pad;
@@ -171,6 +180,150 @@ struct km_slot {
 };
 
 /*
+ * km_routes, by the id of a route table. Its virtual hosts are found by the
+ * request's host, as Envoy finds them: km_domain, then the longest suffix and
+ * the longest prefix of km_wild, then any.
+ */
+struct km_routes {
+	__u32 any; /* virtual host of the domain "*"; 0: there is none */
+	__u32 ignore_port; /* 1: hosts are compared without their port */
+	struct bpf_spin_lock lock;
+};
+
+/* km_domain: whole host names. */
+struct km_domain_key {
+	__u32 routes;
+	char name[KM_HOST_MAX]; /* lower case, zeros behind */
+};
+
+struct km_domain {
+	__u32 vhost; /* key of km_vhost */
+	struct bpf_spin_lock lock;
+};
+
+/*
+ * km_wild: longest prefix match over beginnings of host names, and over
+ * beginnings of reversed host names, which are ends. prefixlen counts from the
+ * first bit of routes. The key has the 256 bytes that an LPM trie takes at most.
+ */
+enum km_wild_kind {
+	KM_WILD_SUFFIX = 1, /* text is reversed */
+	KM_WILD_PREFIX = 2,
+};
+
+struct km_wild_key {
+	__u32 prefixlen;
+	__u32 routes;
+	__u32 kind; /* enum km_wild_kind */
+	char text[KM_HOST_MAX]; /* lower case, zeros behind */
+};
+
+struct km_wild {
+	__u32 vhost;
+};
+
+/* km_vhost: a virtual host is the program that chooses its route. */
+struct km_vhost {
+	__u32 program; /* steps 0 to n - 1 of km_step */
+	__u32 n;
+	struct bpf_spin_lock lock;
+};
+
+/*
+ * km_step: never written twice. A virtual host that changes gets a new program,
+ * and the old one is removed when nobody can walk it any more.
+ */
+struct km_step_key {
+	__u32 program;
+	__u32 index;
+};
+
+/* What a step does with the current text, which is empty at the beginning. */
+enum km_step_op {
+	KM_STEP_FIELD = 1,    /* makes a part of the request the text: value is enum km_field */
+	KM_STEP_HEADER = 2,   /* the same for the header that hash and data name */
+	KM_STEP_PARAM = 3,    /* the same for a query parameter */
+	KM_STEP_EMPTY = 4,    /* makes the text empty */
+	KM_STEP_COMPARE = 5,  /* data stands in the text at offset value, from the end with KM_STEP_FROM_END */
+	KM_STEP_LENGTH = 6,   /* the text has value bytes, or at least so many with KM_STEP_AT_LEAST */
+	KM_STEP_CONTAINS = 7, /* data stands in the text */
+	KM_STEP_RANGE = 8,    /* the text is a decimal integer from start to before end */
+	KM_STEP_TARGET = 9,   /* ends: a route applies, and leads to target */
+	KM_STEP_DEFAULT = 10, /* ends: the default decision applies, counted as value (enum km_l7_event) */
+};
+
+#define KM_STEP_IGNORE_CASE 1 /* of COMPARE and CONTAINS: data is in lower case, the text is taken as if it were */
+#define KM_STEP_FROM_END 2
+#define KM_STEP_AT_LEAST 4
+
+#define KM_STEP_DATA 48
+
+struct km_step {
+	__u8 op;     /* enum km_step_op */
+	__u8 flags;  /* KM_STEP_* */
+	__u8 kind;   /* of TARGET: as in struct km_listener, like target, n and reason */
+	__u8 reason;
+	__u32 target;
+	__u32 n;
+	__u32 then;      /* the next step, always a later one */
+	__u32 otherwise; /* the next step when the request has no such part or the text is another */
+	__u32 value;
+	__u32 len;  /* bytes in data */
+	__u32 pad;
+	__u64 hash; /* of the name in data, see struct km_pair */
+	__s64 start;
+	__s64 end;
+	__u8 data[KM_STEP_DATA]; /* zeros behind */
+};
+
+/* km_l7: what became of the requests, counted per CPU. Numbers are never reused. */
+enum km_l7_event {
+	KM_L7_ROUTED = 0,          /* a route's target was taken; all others: the default decision */
+	KM_L7_NOT_COMPLETE = 1,    /* no whole HTTP/1 head: the module's counters tell more */
+	KM_L7_NO_HOST = 2,         /* without a host, or with one longer than KM_HOST_MAX */
+	KM_L7_NO_VIRTUAL_HOST = 3,
+	KM_L7_NO_ROUTE = 4,
+	KM_L7_UNDECIDABLE = 5,     /* a match that this node cannot decide */
+	KM_L7_BUDGET = 6,          /* more steps than one connect() may take */
+	KM_L7_NOT_PUBLISHED = 7,   /* no room in km_request, or a record that cannot be read */
+	KM_L7_MAX = 16,
+};
+
+/*
+ * km_request: the requests of the sockets that kmesh.ko connects at this
+ * moment, by socket cookie, each with room for the program that routes it. The
+ * room is here because a program can be preempted by another connect() on its
+ * CPU since 5.11, and because all of it would not fit a stack of 512 bytes.
+ */
+/* Most rounds of one walk. A step is one round, CONTAINS one for each 80 bytes of text. */
+#define KM_WALK_ROUNDS 4096
+
+#define KM_WALK_BYTES 128
+
+struct km_walk {
+	__u32 program;
+	__u32 n;     /* steps of the program */
+	__u32 index; /* of the next step */
+	__u32 cursor; /* how far a step came that takes several rounds */
+	struct km_text text; /* the current text */
+	__u32 target; /* these four: where the route leads, as in struct km_listener */
+	__u32 target_n;
+	__u8 target_kind;
+	__u8 target_reason;
+	__u16 pad;
+	union {
+		struct km_domain_key domain;
+		struct km_wild_key wild;
+		__u8 bytes[KM_WALK_BYTES];
+	};
+};
+
+struct km_published {
+	struct km_request request;
+	struct km_walk walk;
+};
+
+/*
  * Counters. Written by the programs with atomic adds; user space creates and
  * deletes the entries and reads them. Ids are never reused, so that a socket
  * which outlives its endpoint finds no entry rather than another endpoint's.
@@ -198,6 +351,8 @@ struct km_endpoint_state {
 enum km_name_kind {
 	KM_NAME_LISTENER = 1,
 	KM_NAME_CLUSTER = 2,
+	KM_NAME_ROUTES = 3,
+	KM_NAME_VHOST = 4,
 };
 
 struct km_name_key {

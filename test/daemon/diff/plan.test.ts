@@ -199,7 +199,7 @@ t.test('names that are too long stay apart and survive a restart', (t) => {
 });
 
 t.test('ids that are used up are an error that says what to do', (t) => {
-  const image = { ...createImage(), nextIds: { listener: 1, cluster: 1, endpoint: 2 ** 32, split: 1 } };
+  const image = { ...createImage(), nextIds: { ...createImage().nextIds, endpoint: 2 ** 32 } };
   t.throws(() => plan(image, ten([1]), { sweep: ALL }), { name: 'RangeError', message: /endpoint ids are used up.*--cleanup/ });
   t.end();
 });

@@ -34,7 +34,7 @@ await t.test('keys have the bytes that the programs look up', async (test) => {
 });
 
 await t.test('values come back as they were', async (test) => {
-  const frontend = { listenerId: 0xffffffff, kind: 'split', target: 3, n: 4, reason: 0 } as const;
+  const frontend = { listenerId: 0xffffffff, kind: 'split', target: 3, n: 4, routes: 7, reason: 0 } as const;
   test.same(there(frontends.listenerEntry, frontend).value, frontend);
   test.same(there(frontends.listener, { ...frontend, kind: 'refuse', reason: 24 }).value, { ...frontend, kind: 'refuse', reason: 24 });
   const split = { clusterId: 1, aliasClusterId: 2, threshold: 0xfffffffe };
@@ -59,6 +59,6 @@ await t.test('what does not fit is refused', async (test) => {
   at(() => frontends.listenerKey.write({ family: 4, address: '10.0.0.1', prefixLength: 32, port: 65536 }, buffer, 0));
   at(() => frontends.split.write({ clusterId: 1, aliasClusterId: 1, threshold: 2 ** 32 }, buffer, 0));
   // A kind that this daemon does not know: the record is not ours to understand.
-  at(() => frontends.listener.read(Buffer.alloc(16), 0));
+  at(() => frontends.listener.read(Buffer.alloc(frontends.listener.size), 0));
   at(() => clusters.cluster.read(Buffer.alloc(20), 0));
 });

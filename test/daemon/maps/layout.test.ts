@@ -6,7 +6,8 @@ import path from 'node:path';
 import t from 'tap';
 import { enumValues, structMembers, structSize, type Btf } from '../../../agent/probe/btf.js';
 import { btfFromElf } from '../../../agent/probe/elf.js';
-import { ENUMS, FAMILY_NUMBER, LAYOUT_VERSION, NO_LIMIT, SLOT_FAMILY_SHIFT, STRUCTS } from '../../../daemon/maps/layout.js';
+import * as layout from '../../../daemon/maps/layout.js';
+import { ENUMS, FAMILY_NUMBER, STRUCTS } from '../../../daemon/maps/layout.js';
 import { REASON_NUMBER } from '../../../daemon/diff/reasons.js';
 import { BPF_SOURCES, buildBpfObject, temporaryFolder } from '../../helpers/bpfObject.js';
 
@@ -30,17 +31,39 @@ await t.test('structs have the sizes and offsets of the object', async (test) =>
 });
 
 await t.test('enums and numbers are those of layout.h', async (test) => {
-  const numbers = { KM_LAYOUT_VERSION: LAYOUT_VERSION, KM_NO_LIMIT: NO_LIMIT, KM_FAMILY_V4: FAMILY_NUMBER[4], KM_FAMILY_V6: FAMILY_NUMBER[6], KM_SLOT_FAMILY_SHIFT: SLOT_FAMILY_SHIFT };
+  const numbers = {
+    KM_LAYOUT_VERSION: layout.LAYOUT_VERSION,
+    KM_NO_LIMIT: layout.NO_LIMIT,
+    KM_FAMILY_V4: FAMILY_NUMBER[4],
+    KM_FAMILY_V6: FAMILY_NUMBER[6],
+    KM_SLOT_FAMILY_SHIFT: layout.SLOT_FAMILY_SHIFT,
+    KM_HOST_MAX: layout.HOST_MAX,
+    KM_STEP_DATA: layout.STEP_DATA,
+    KM_STEP_IGNORE_CASE: layout.STEP_IGNORE_CASE,
+    KM_STEP_FROM_END: layout.STEP_FROM_END,
+    KM_STEP_AT_LEAST: layout.STEP_AT_LEAST,
+    KM_WALK_ROUNDS: layout.WALK_ROUNDS,
+  };
   const names = Object.keys(ENUMS) as (keyof typeof ENUMS)[];
   const btf = btfOf([
     ...names.map((name) => `enum ${name} one_${name};`),
     `enum numbers { ${Object.keys(numbers).map((name) => `value_${name} = ${name}`).join(', ')} } numbers;`,
   ]);
-  const prefixes = { km_reason: 'KM_REASON_', km_target_kind: 'KM_TARGET_', km_cluster_kind: 'KM_CLUSTER_', km_lb_policy: 'KM_LB_', km_name_kind: 'KM_NAME_' };
+  const prefixes = {
+    km_reason: 'KM_REASON_',
+    km_target_kind: 'KM_TARGET_',
+    km_cluster_kind: 'KM_CLUSTER_',
+    km_lb_policy: 'KM_LB_',
+    km_name_kind: 'KM_NAME_',
+    km_wild_kind: 'KM_WILD_',
+    km_step_op: 'KM_STEP_',
+    km_l7_event: 'KM_L7_',
+    km_field: 'KM_FIELD_',
+  };
   for (const name of names) {
     const inC = [...enumValues(btf, name)!].map(([member, value]) => [member.slice(prefixes[name].length).toLowerCase(), value] as const);
-    // The length of the table, not a reason.
-    test.same(Object.fromEntries(inC.filter(([member]) => member !== 'max')), ENUMS[name], `enum ${name}`);
+    // The length of a table, not a member of it (KM_REASON_MAX, KM_L7_MAX, KM_FIELDS).
+    test.same(Object.fromEntries(inC.filter(([member]) => member !== 'max' && member !== '')), ENUMS[name], `enum ${name}`);
   }
   const inC = [...enumValues(btf, 'numbers')!].map(([member, value]) => [member.slice('value_'.length), value >>> 0]);
   test.same(Object.fromEntries(inC), numbers);
