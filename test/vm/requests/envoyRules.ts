@@ -56,12 +56,12 @@ export interface Choice {
   readonly route: Route;
 }
 
-export type Verdict = Choice | 'no_host' | 'no_route';
+export type Verdict = Choice | 'no_virtual_host' | 'no_route';
 
 export function choose(config: RouteConfiguration, request: Request): Verdict {
   const { authority, path } = targetOf(request);
   const host = virtualHost(config, authority);
-  if (host === undefined) return 'no_host';
+  if (host === undefined) return 'no_virtual_host';
   const values = headerValues(request, authority, path);
   const index = (host.routes ?? []).findIndex(({ match }) => routeMatches(match, path, values));
   const route = host.routes?.[index];

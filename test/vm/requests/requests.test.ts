@@ -6,7 +6,10 @@ import t from 'tap';
 import { RouteConfiguration as RouteConfigurationMessage } from '../../../daemon/proto/envoy/config/route/v3/route.js';
 import { DiscoveryResponse } from '../../../daemon/proto/envoy/service/discovery/v3/discovery.js';
 import { choose, clustersOf, type RouteConfiguration } from './envoyRules.js';
-import { CASES, expected, opinion, type Case } from './table.js';
+import { expected, portOf, RequestTable, type Case } from './table.js';
+
+const table = new RequestTable(path.resolve('test/vm/requests'));
+const CASES = table.cases;
 
 const KINDS = `path prefix path-separated any-case method header-exact header-prefix header-suffix header-contains header-present header-invert
 header-range header-joined query weighted regex first-match host-exact host-suffix host-prefix host-any host-port authority mapped body
@@ -23,19 +26,19 @@ t.test('the table holds 100 cases and every kind', async (t) => {
 /** What a case must expect by the second opinion; undefined where it has none. */
 function demanded(one: Case): readonly string[] | 'default' | undefined {
   if (one.method === undefined || one.default === 'not_complete' || one.default === 'undecidable') return undefined;
-  const said = opinion(one);
+  const said = table.opinion(one);
   if (said === 'refused') return ['refused'];
   return typeof said === 'string' ? 'default' : said;
 }
 
 /** Clusters that listeners of the mesh fall back to, by port. */
-const FALLBACK: Readonly<Record<string, string>> = { 80: 'fallback', 8080: 'web', 9080: 'any' };
+const FALLBACK: Readonly<Record<number, string>> = { 80: 'fallback', 8080: 'web', 9080: 'any' };
 
 t.test("what the table expects is what Envoy's rules say", async (t) => {
   let compared = 0;
   for (const one of CASES) {
     const demand = demanded(one);
-    const port = one.to.slice(one.to.lastIndexOf(':') + 1);
+    const port = portOf(one);
     if (one.default !== undefined) t.same(expected(one), [FALLBACK[port]], `${one.name}: the default decision of port ${port}`);
     if (demand === undefined) continue;
     compared++;
@@ -48,7 +51,7 @@ t.test("what the table expects is what Envoy's rules say", async (t) => {
 t.test('an undecidable case is one where the expression would decide', async (t) => {
   const undecidable = CASES.filter((one) => one.default === 'undecidable');
   t.ok(undecidable.length > 0);
-  for (const one of undecidable) t.same(opinion(one), ['never'], `${one.name}: Envoy, which runs the expression, takes its route`);
+  for (const one of undecidable) t.same(table.opinion(one), ['never'], `${one.name}: Envoy, which runs the expression, takes its route`);
 });
 
 const captures = path.resolve('../shared/fixtures/istiod/rich');

@@ -3,11 +3,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
-import { ROOT } from '../paths.js';
-import { choose, clustersOf, type Request, type RouteConfiguration } from './envoyRules.js';
+import { choose, clustersOf, type RouteConfiguration } from './envoyRules.js';
 
 /** Why the default decision applies, by the daemon's counters of routing events. */
-export type DefaultReason = 'no_host' | 'no_route' | 'undecidable' | 'not_complete';
+export type DefaultReason = 'no_virtual_host' | 'no_route' | 'undecidable' | 'not_complete';
 
 export interface Case {
   readonly name: string;
@@ -35,54 +34,59 @@ export interface Case {
   readonly clients?: boolean;
 }
 
-const FOLDER = path.join(ROOT, 'test/vm/requests');
-
-export const CASES: readonly Case[] = JSON.parse(fs.readFileSync(path.join(FOLDER, 'cases.json'), 'utf8')) as Case[];
-
-/** Folder of the listeners and routes that the cases are sent through. */
-export const MESH = path.join(FOLDER, 'mesh');
-
-/** A cluster's name in route tables that no cluster has. */
-export const MISSING_CLUSTER = 'not-there';
-
 /** A resource as it stands in a file. */
 export type Resource = { readonly '@type': string } & Readonly<Record<string, unknown>>;
 
-export function resourcesOf(file: string): readonly Resource[] {
-  return (parse(fs.readFileSync(path.join(MESH, file), 'utf8')) as { resources: Resource[] }).resources;
-}
+/** What the second opinion says: clusters by a route, `refused`, or why no route decides. */
+export type Opinion = readonly string[] | 'refused' | 'no_virtual_host' | 'no_route';
+
+/** A cluster's name in the routes that no cluster has. */
+export const MISSING_CLUSTER = 'not-there';
 
 export const expected = ({ expect }: Case): readonly string[] => (typeof expect === 'string' ? [expect] : expect);
 
-/** What the second opinion says: clusters by a route, `refused`, or why no route decides. */
-export type Opinion = readonly string[] | 'refused' | 'no_host' | 'no_route';
-
-/** For cases that hold a whole HTTP/1 request. */
-export function opinion({ to, method = '', target = '', host, headers = [] }: Case): Opinion {
-  const request: Request = { method, target, host, headers };
-  const verdict = choose(configurationFor(to), request);
-  if (typeof verdict === 'string') return verdict;
-  const clusters = clustersOf(verdict.route);
-  if (clusters === undefined) return 'no_route';
-  return clusters.includes(MISSING_CLUSTER) ? 'refused' : clusters;
+export function portOf({ to }: Case): number {
+  return Number(to.slice(to.lastIndexOf(':') + 1));
 }
 
-const inlineName = (resource: Resource): string => (resource['address'] as { socket_address: { port_value: number } }).socket_address.port_value.toString();
+/** Without brackets. */
+export function addressOf({ to }: Case): string {
+  return to.slice(0, to.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+}
 
-/** Route tables by the port of the listener that uses them: each port has one listener here. */
-const configurations: ReadonlyMap<string, RouteConfiguration> = new Map([
-  ...resourcesOf('routes.yaml').map((resource) => [String(resource['name']), resource as unknown as RouteConfiguration] as const),
-  ...resourcesOf('listeners.yaml').flatMap((listener) => inlineRoutes(listener).map((config) => [inlineName(listener), config] as const)),
-]);
+export class RequestTable {
+  readonly cases: readonly Case[];
+  /** Files of the mesh that the cases are sent through, without clusters and endpoints: name -> resources. */
+  readonly mesh: ReadonlyMap<string, readonly Resource[]>;
+  /** Route tables by the port of the listener that uses them: each port has one listener here. */
+  readonly #configurations: ReadonlyMap<number, RouteConfiguration>;
 
-function inlineRoutes(listener: Resource): RouteConfiguration[] {
+  /** @param folder this one, or a copy of it. */
+  constructor(folder: string) {
+    this.cases = JSON.parse(fs.readFileSync(path.join(folder, 'cases.json'), 'utf8')) as Case[];
+    const read = (name: string): Resource[] => (parse(fs.readFileSync(path.join(folder, 'mesh', name), 'utf8')) as { resources: Resource[] }).resources;
+    this.mesh = new Map(['listeners.yaml', 'routes.yaml'].map((name) => [name, read(name)]));
+    this.#configurations = new Map([
+      ...this.mesh.get('routes.yaml')!.map((resource) => [Number(resource['name']), resource as unknown as RouteConfiguration] as const),
+      ...this.mesh.get('listeners.yaml')!.flatMap(inlineRoutes),
+    ]);
+  }
+
+  /** For cases that hold a whole HTTP/1 request. */
+  opinion(one: Case): Opinion {
+    const { method = '', target = '', host, headers = [] } = one;
+    const config = this.#configurations.get(portOf(one));
+    if (config === undefined) throw new Error(`no listener of the mesh has the port of ${one.to}`);
+    const verdict = choose(config, { method, target, host, headers });
+    if (typeof verdict === 'string') return verdict;
+    const clusters = clustersOf(verdict.route);
+    if (clusters === undefined) return 'no_route';
+    return clusters.includes(MISSING_CLUSTER) ? 'refused' : clusters;
+  }
+}
+
+function inlineRoutes(listener: Resource): (readonly [number, RouteConfiguration])[] {
+  const { port_value: port } = (listener['address'] as { socket_address: { port_value: number } }).socket_address;
   const chains = listener['filter_chains'] as { filters: { typed_config: { route_config?: RouteConfiguration } }[] }[];
-  return chains.flatMap(({ filters }) => filters.flatMap(({ typed_config: config }) => config.route_config ?? []));
-}
-
-function configurationFor(to: string): RouteConfiguration {
-  const port = to.slice(to.lastIndexOf(':') + 1);
-  const config = configurations.get(port);
-  if (config === undefined) throw new Error(`no listener of the mesh has the port of ${to}`);
-  return config;
+  return chains.flatMap(({ filters }) => filters.flatMap(({ typed_config: config }) => (config.route_config ? [[port, config.route_config] as const] : [])));
 }
