@@ -1,21 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
 import { type Context, need } from './context.js';
-import { type Capability, decideCapabilities } from './probe/capabilities.js';
-import type { Fact } from './probe/fact.js';
+import { hasSources } from './gather/buildInputs.js';
+import { moduleCapability } from './privileges.js';
+import { type Capability, decideCapabilities, type Situation } from './probe/capabilities.js';
+import { type Fact, no, unknown, yes } from './probe/fact.js';
 import { formatCapabilityTable } from './status/capabilityTable.js';
+import type { Sys } from './sys.js';
 
 /**
- * What this node can do, from what the phases found so far.
+ * What the phases found so far that is no property of the kernel.
  *
  * @param l4Programs whether the eBPF programs are in force
  */
-export async function capabilitiesOf(ctx: Context, l4Programs: Fact): Promise<readonly Capability[]> {
-  return decideCapabilities(need(ctx, 'kernel'), need(ctx, 'helpers'), need(ctx, 'macros'), {
+export async function situationOf(ctx: Context, l4Programs: Fact): Promise<Situation> {
+  const { results, sys, root } = ctx;
+  const given = results.givenModule;
+  const file = given !== undefined && 'file' in given ? given.file : undefined;
+  const failed = results.forgone?.get('l7-http');
+  return {
     l4Programs,
-    moduleSources: (await ctx.sys.stat(path.join(ctx.root, 'kernel/Makefile'))) !== undefined,
+    moduleSources: await moduleSourcesFact(sys, root),
     kernelHeaders: need(ctx, 'kernelFiles').headerTree.fact,
-  });
+    moduleGiven: file !== undefined,
+    moduleSigned: file?.signed ?? false,
+    mayLoadModules: await moduleCapability(sys),
+    module: results.moduleState ?? unknown('kmesh.ko is not loaded yet'),
+    requestPrograms: results.requestPrograms ?? unknown('kmesh-daemon has not told yet whether its programs route requests'),
+    failure: failed === undefined ? undefined : { reason: `${failed.code}: ${failed.detail}`, remedy: failed.remedy },
+  };
+}
+
+/** Whether this build can make kmesh.ko. */
+export async function moduleSourcesFact(sys: Sys, root: string): Promise<Fact> {
+  const folder = path.join(root, 'kernel');
+  return (await hasSources(sys, root, 'kernel')) ? yes(`${folder} is there`) : no(`there is no ${folder}/Makefile`);
+}
+
+/** What this node can do, from what the phases found so far. */
+export async function capabilitiesOf(ctx: Context, l4Programs: Fact): Promise<readonly Capability[]> {
+  return decideCapabilities(need(ctx, 'kernel'), need(ctx, 'helpers'), need(ctx, 'macros'), await situationOf(ctx, l4Programs));
 }
 
 /**

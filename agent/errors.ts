@@ -7,6 +7,7 @@ export const EXIT_CODES = {
   kernel: 10,
   helpers: 11,
   build: 12,
+  module: 13,
   mounts: 14,
   daemon: 15,
   privileges: 16,
@@ -21,12 +22,18 @@ export interface InstallHints {
   readonly clang: string;
   readonly make: string;
   readonly uapiHeaders: string;
+  readonly kernelHeaders: string;
+  readonly gcc: string;
+  readonly kmod: string;
 }
 
 export const NEUTRAL_HINTS: InstallHints = {
   clang: 'the package that brings clang',
   make: 'the package that brings make',
   uapiHeaders: "the package of the kernel's uapi headers",
+  kernelHeaders: 'the package of the headers for exactly this kernel',
+  gcc: 'the package of the compiler that built the kernel',
+  kmod: 'the package that brings insmod and rmmod',
 };
 
 interface ErrorEntry {
@@ -130,6 +137,17 @@ export const ERRORS = {
     cause: 'make or clang refused the eBPF programs.',
     remedy: 'Read the first error of the compiler; the name of a missing header leads to the package that is missing.',
   },
+  KM_MODULE_COMPILER: {
+    class: 'build',
+    cause: 'No compiler for kmesh.ko is there, or it does not run.',
+    remedy: (hints) => `Install the compiler that the kernel was built with (${hints.gcc}).`,
+  },
+  KM_MODULE_COMPILE: {
+    class: 'build',
+    cause: 'make or the compiler refused kmesh.ko.',
+    remedy: (hints) =>
+      `Read the first error of the compiler. An unknown option means that the compiler is older than the one that built the kernel (${hints.gcc}); a missing file that the headers are incomplete (${hints.kernelHeaders}).`,
+  },
   KM_BUILD_TIMEOUT: {
     class: 'build',
     cause: 'The compilation took longer than it may.',
@@ -149,6 +167,66 @@ export const ERRORS = {
     class: 'state',
     cause: 'An agent that uses this state folder is running.',
     remedy: 'Stop that agent first (SIGTERM).',
+  },
+  KM_MODULE_FILE: {
+    class: 'module',
+    cause: 'The file named by --module is not kmesh.ko for the running kernel.',
+    remedy: 'Name a kmesh.ko that was built for exactly this release (`modinfo -F vermagic FILE`), or leave --module out so that it is compiled here.',
+  },
+  KM_MODULE_TOOL: {
+    class: 'module',
+    cause: 'insmod or rmmod, which load and remove kernel modules, is not there or does not run.',
+    remedy: (hints) => `Install insmod and rmmod (${hints.kmod}).`,
+  },
+  KM_MODULE_FORMAT: {
+    class: 'module',
+    cause: 'kmesh.ko was built for another kernel: its release, compiler options or symbol checksums differ from those of the running one.',
+    remedy: (hints) => `Install the headers of exactly the running kernel (${hints.kernelHeaders}), then start again.`,
+  },
+  KM_MODULE_SIGNATURE: {
+    class: 'module',
+    cause: 'The kernel only loads modules that are signed with a key it trusts: secure boot, lockdown or module.sig_enforce.',
+    remedy: 'Give a kmesh.ko signed with a key that the kernel trusts by --module, or turn off secure boot.',
+  },
+  KM_MODULE_SYMBOL: {
+    class: 'module',
+    cause: 'kmesh.ko uses a function that the running kernel does not export.',
+    remedy: 'Report it with the line of the kernel log that names the symbol, and the release of the kernel.',
+  },
+  KM_MODULE_DENIED: {
+    class: 'module',
+    cause: 'The agent may not load kernel modules.',
+    remedy: 'Run in a privileged container (CAP_SYS_MODULE); a security module (SELinux, AppArmor, seccomp) or kernel.modules_disabled=1 forbids it otherwise.',
+  },
+  KM_MODULE_MEMORY: {
+    class: 'module',
+    cause: 'The kernel had no memory to load kmesh.ko.',
+    remedy: 'Free memory on the node, then start again.',
+  },
+  KM_MODULE_INIT: {
+    class: 'module',
+    cause: 'kmesh.ko was loaded and gave up in its own start: a self-test failed, or the kernel lacks what it builds on.',
+    remedy: 'Report it with the lines of the kernel log and the release of the kernel.',
+  },
+  KM_MODULE_FOREIGN: {
+    class: 'module',
+    cause: 'A kernel module named kmesh is loaded that is not of this project; it is left alone.',
+    remedy: 'Remove it by hand (rmmod kmesh), then start again.',
+  },
+  KM_MODULE_ABI: {
+    class: 'module',
+    cause: 'The kmesh.ko in the kernel and the eBPF programs are of versions that do not understand each other.',
+    remedy: 'Remove the module (`node agent.js cleanup`), or give one of the same version by --module, then start again.',
+  },
+  KM_MODULE_IN_USE: {
+    class: 'module',
+    cause: 'kmesh.ko cannot be removed: something in the kernel still uses it.',
+    remedy: 'End what the message names, then start again, or run `node agent.js cleanup`.',
+  },
+  KM_MODULE_REMOVE: {
+    class: 'module',
+    cause: 'kmesh.ko could not be removed.',
+    remedy: 'See the last lines of rmmod and of the kernel log; a kernel without CONFIG_MODULE_UNLOAD keeps a module until the next boot.',
   },
   KM_FILESYSTEM_UNSUPPORTED: {
     class: 'mounts',

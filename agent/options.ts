@@ -29,6 +29,8 @@ export interface AgentOptions {
   readonly require: readonly string[];
   /** A bpf.h that the user named. */
   readonly bpfHeader: string | undefined;
+  /** A kmesh.ko that the user named. */
+  readonly module: string | undefined;
   /** Words that the agent does not know; kmesh-daemon gets them as they are. */
   readonly daemonArgs: readonly string[];
 }

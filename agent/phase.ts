@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Context } from './context.js';
+import type { CapabilityName } from './probe/capabilities.js';
 
 /** Why a phase does nothing this time. */
 export interface Skip {
@@ -17,6 +18,8 @@ export interface Phase {
   readonly name: string;
   /** What it does, for the help text; no full stop. */
   readonly summary: string;
+  /** The one capability that needs this phase: the node comes up without it when the phase fails, unless --require names it. */
+  readonly serves?: CapabilityName;
   /** Asked before `run`; an answer skips the phase. */
   when?(ctx: Context): Promise<Skip | undefined> | Skip | undefined;
   /** What `run` would do and why, found out without changing anything; for the command `plan`. */

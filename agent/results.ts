@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { InstallHints } from './errors.js';
+import type { InstallHints, KmeshError } from './errors.js';
 import type { Btf } from './probe/btf.js';
 import type { KernelFacts } from './probe/facts.js';
 import type { HelperFacts } from './probe/helperFacts.js';
 import type { Macros } from './probe/macros.js';
 import type { HeaderTree } from './gather/headerTree.js';
+import type { ModuleFile } from './gather/moduleFile.js';
+import type { CapabilityName } from './probe/capabilities.js';
+import type { Fact } from './probe/fact.js';
 
 /** What detect-kernel found besides the facts. */
 export interface KernelFiles {
@@ -23,7 +26,21 @@ export interface Build {
   readonly include: string;
   /** Compiled objects; the folder is there only when it is complete. */
   readonly objects: string;
+  /** kmesh.ko; likewise. */
+  readonly module: string;
 }
+
+/** A compiler for kernel modules that is there. */
+export interface Toolchain {
+  readonly program: string;
+  /** First line of its `--version`. */
+  readonly version: string;
+  /** How kbuild is told to use it. */
+  readonly makeWords: readonly string[];
+}
+
+/** The file of --module, or why it is not used. */
+export type GivenModule = { readonly file: ModuleFile } | { readonly unusable: KmeshError };
 
 /** What phases leave for later phases. */
 export interface Results {
@@ -38,4 +55,16 @@ export interface Results {
   build: Build;
   /** The cgroup2 folder that programs are attached to. */
   attachFolder: string;
+  /** Compiler for kernel modules; undefined: none is there, or none is needed. */
+  toolchain: Toolchain | undefined;
+  /** What --module names. */
+  givenModule: GivenModule | undefined;
+  /** The kmesh.ko to load. */
+  module: ModuleFile;
+  /** kmesh.ko is in the kernel and takes connections over. */
+  moduleState: Fact;
+  /** What the daemon says: the programs that route requests are in force. */
+  requestPrograms: Fact;
+  /** Capabilities that the node came up without, since a phase failed. */
+  forgone: ReadonlyMap<CapabilityName, KmeshError>;
 }

@@ -6,7 +6,8 @@ import type { Phase, UndoScope } from './phase.js';
 
 export interface PhaseTiming {
   readonly phase: string;
-  readonly outcome: 'done' | 'skipped' | 'failed';
+  /** `forgone`: it failed, and the node comes up without what it serves. */
+  readonly outcome: 'done' | 'skipped' | 'forgone' | 'failed';
   readonly ms: number;
 }
 
@@ -45,19 +46,31 @@ export async function runPhases(phases: readonly Phase[], ctx: Context): Promise
       timings.push({ phase: phase.name, outcome, ms: elapsed() });
       ctx.log.info({ phase: phase.name, outcome, ms: elapsed() }, `${label}: ${skipped === undefined ? `done, ${elapsed()} ms` : `skipped, ${skipped.skip}`}`);
     } catch (thrown) {
-      timings.push({ phase: phase.name, outcome: 'failed', ms: elapsed() });
       if (ctx.stop.aborted) {
+        timings.push({ phase: phase.name, outcome: 'failed', ms: elapsed() });
         ctx.log.info({ phase: phase.name, outcome: 'stopped', ms: elapsed() }, `${label}: stopped by ${ctx.stop.reason}, ${elapsed()} ms`);
         break;
       }
-      error = asKmeshError(thrown);
-      ctx.log.error({ phase: phase.name, outcome: 'failed', ms: elapsed() }, `${label}: failed, ${elapsed()} ms`);
-      logError(ctx.log, ctx.options.logFormat, error);
+      const failed = asKmeshError(thrown);
+      const outcome = forgo(phase, ctx, failed) ? 'forgone' : 'failed';
+      const level = outcome === 'forgone' ? 'warn' : 'error';
+      timings.push({ phase: phase.name, outcome, ms: elapsed() });
+      ctx.log[level]({ phase: phase.name, outcome, ms: elapsed() }, `${label}: failed, ${elapsed()} ms${outcome === 'forgone' ? `; the node comes up without ${phase.serves}` : ''}`);
+      logError(ctx.log, ctx.options.logFormat, failed, level);
+      if (outcome === 'forgone') continue;
+      error = failed;
       break;
     }
   }
   const complete = timings.length === phases.length && timings.every(({ outcome }) => outcome !== 'failed');
   return { begun, timings, error, stopped: ctx.stop.aborted && !complete };
+}
+
+/** Whether the node can come up without a phase that failed; keeps the reason for the table of capabilities. */
+function forgo({ serves }: Phase, { options, results }: Context, error: KmeshError): boolean {
+  if (serves === undefined || options.require.includes(serves)) return false;
+  results.forgone = new Map([...(results.forgone ?? []), [serves, error]]);
+  return true;
 }
 
 /**
@@ -95,5 +108,8 @@ export function timingSummary(timings: readonly PhaseTiming[]): string {
   const skipped = timings.filter((timing) => timing.outcome === 'skipped').map((timing) => timing.phase);
   const total = timings.reduce((sum, timing) => sum + timing.ms, 0);
   const each = ran.map((timing) => `${timing.phase} ${timing.ms}`).join(', ');
-  return `${ran.length} phases in ${total} ms: ${each}${skipped.length === 0 ? '' : `; skipped: ${skipped.join(', ')}`}`;
+  const forgone = timings.filter((timing) => timing.outcome === 'forgone').map((timing) => timing.phase);
+  const notes = [['failed', forgone], ['skipped', skipped]] as const;
+  const rest = notes.filter(([, names]) => names.length > 0).map(([what, names]) => `; ${what}: ${names.join(', ')}`);
+  return `${ran.length} phases in ${total} ms: ${each}${rest.join('')}`;
 }

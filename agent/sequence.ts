@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Phase } from './phase.js';
 import { compileBpf } from './phases/compileBpf.js';
+import { compileModule } from './phases/compileModule.js';
 import { detectKernel } from './phases/detectKernel.js';
-import { compileModule, insertModule } from './phases/kernelModule.js';
+import { insertModule } from './phases/insertModule.js';
 import { mountFilesystems } from './phases/mountFilesystems.js';
 import { readHelpers } from './phases/readHelpers.js';
 import { setMacros } from './phases/setMacros.js';

@@ -22,6 +22,13 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
+/** A place in the kernel's log. */
+export interface KernelLog {
+  /** The records of /dev/kmsg that came since the last call. */
+  read(): readonly string[];
+  close(): void;
+}
+
 /**
  * Everything that the agent does to the world besides running programs (agent/exec.ts). Phases get it through
  * their context, so that tests can put any failure in its place. Errors are Node's own, with `code`.
@@ -48,8 +55,13 @@ export interface Sys {
   writeFileAtomically(file: string, text: string): Promise<void>;
   /** Writes what the kernel still holds in memory of this file to the disk. */
   sync(file: string): Promise<void>;
+  /** Writes to a file that is there, such as those of /sys; makes none. */
+  writeExisting(file: string, text: string): Promise<void>;
+  copyFile(from: string, to: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   sha256(file: string): Promise<string>;
+  /** What the kernel logs from now on; undefined: there is no /dev/kmsg, or it may not be read. */
+  followKernelLog(): KernelLog | undefined;
   /** GET on loopback; undefined when nobody answers within `timeoutMs`. */
   httpGet(url: string, timeoutMs: number): Promise<HttpAnswer | undefined>;
   /** Resolves after `ms` milliseconds, or at once when `signal` is aborted. */
@@ -101,8 +113,11 @@ export const sys: Sys = {
   removeTree: (target) => fs.remove(target),
   writeFileAtomically,
   sync,
+  writeExisting: (file, text) => fs.writeFile(file, text, { flag: 'r+' }),
+  copyFile: (from, to) => fs.copyFile(from, to),
   rename: (from, to) => fs.rename(from, to),
   sha256: async (file) => createHash('sha256').update(await fs.readFile(file)).digest('hex'),
+  followKernelLog,
   httpGet,
   async sleep(ms, signal) {
     await delay(ms, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
@@ -186,6 +201,40 @@ async function sync(file: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** More than a record can have: CONSOLE_EXT_LOG_MAX is 8192 (include/linux/printk.h). */
+const MAX_RECORD_BYTES = 16 << 10;
+/** Far more than a ring buffer holds; a kernel that logs faster than it is read ends nobody's patience. */
+const MAX_RECORDS = 1 << 17;
+
+function followKernelLog(): KernelLog | undefined {
+  let fd: number;
+  try {
+    fd = openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EPERM', 'EACCES', 'ENXIO', 'ENODEV')) return undefined;
+    throw error;
+  }
+  const log: KernelLog = { read: () => readRecords(fd), close: () => closeSync(fd) };
+  // A new reader begins with the oldest record that is kept.
+  log.read();
+  return log;
+}
+
+function readRecords(fd: number): readonly string[] {
+  const records: string[] = [];
+  const buffer = Buffer.alloc(MAX_RECORD_BYTES);
+  for (let count = 0; count < MAX_RECORDS; count += 1) {
+    try {
+      // One record a call (Documentation/ABI/testing/dev-kmsg).
+      records.push(buffer.toString('utf8', 0, readSync(fd, buffer)));
+    } catch (error) {
+      // EPIPE: records were overwritten before they were read; the next call goes on behind them.
+      if (!isErrno(error, 'EPIPE')) return records;
+    }
+  }
+  return records;
 }
 
 const MAX_ANSWER_CHARS = 1 << 16;

@@ -12,16 +12,18 @@ export interface BuildInputs {
   readonly moduleSymversSha256: string | undefined;
   /** Whole output of `clang --version`. */
   readonly compiler: string;
+  /** Name and version of the compiler for the kernel module; undefined: none is compiled. */
+  readonly moduleCompiler: string | undefined;
   /** undefined: not known. */
   readonly libbpfVersion: string | undefined;
   readonly macros: Readonly<Record<string, number>>;
   readonly helperIds: ReadonlyMap<string, number>;
-  /** Every source and header of the build; paths relative to the source folder. */
+  /** Every source and header of the build; paths relative to the install folder. */
   readonly sources: readonly { readonly path: string; readonly sha256: string }[];
 }
 
 /** Raised when the same inputs begin to mean another output, so that old builds are not taken for new ones. */
-const DOMAIN = 'kmesh build key 1';
+const DOMAIN = 'kmesh build key 2';
 
 /**
  * Name of the build folder for these inputs: 64 hex digits. Equal inputs give the same key in whatever order
@@ -35,6 +37,7 @@ export function buildKey(inputs: BuildInputs): string {
   field(hash, inputs.configSha256);
   field(hash, inputs.moduleSymversSha256);
   field(hash, inputs.compiler);
+  field(hash, inputs.moduleCompiler);
   field(hash, inputs.libbpfVersion);
   table(hash, 'macros', Object.entries(inputs.macros));
   table(hash, 'helperIds', [...inputs.helperIds]);

@@ -2,6 +2,9 @@
 import path from 'node:path';
 import { type Context, failure } from '../context.js';
 import { asKmeshError, type KmeshError } from '../errors.js';
+import { drain } from '../module/drain.js';
+import { MODULE_NAME } from '../module/loaded.js';
+import { removeModule } from '../module/remove.js';
 import { releaseMounts } from '../mounts/release.js';
 import { logError } from '../report.js';
 import { RESTART_TIMES } from '../supervisor/backoff.js';
@@ -9,8 +12,8 @@ import { removePins } from '../supervisor/pins.js';
 import { endLeftover, forgetProcesses } from '../supervisor/processes.js';
 
 /**
- * Removes what runs with these options left: a daemon whose agent died, pins, mounts and folders on record, and
- * the build results. Called again, it finds nothing to do.
+ * Removes what runs with these options left: a daemon whose agent died, pins, kmesh.ko, mounts and folders on record,
+ * and the build results. Called again, it finds nothing to do.
  *
  * @returns the exit code
  */
@@ -19,7 +22,13 @@ export async function cleanup(ctx: Context): Promise<number> {
   const daemon = await endLeftover(ctx, RESTART_TIMES.graceMs);
   const removed = daemon === undefined ? [] : [`kmesh-daemon (pid ${daemon})`];
   const steps: readonly (() => Promise<readonly string[]>)[] = [
+    async () => {
+      // Connections that kmesh.ko holds back go on while the programs are there to say where.
+      await drain(ctx);
+      return [];
+    },
     async () => ((await removePins(ctx)) ? ['pinned programs and maps'] : []),
+    async () => ((await removeModule(ctx)) ? [`module ${MODULE_NAME}`] : []),
     () => releaseMounts(ctx),
     async () => {
       await forgetProcesses(ctx);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { moduleSourcesFact } from '../capabilityReport.js';
 import type { ErrorCode } from '../errors.js';
 import { KmeshError } from '../errors.js';
 import { headerPlaces } from '../gather/bpfHeader.js';
@@ -29,12 +30,21 @@ async function inputs(sys: Sys, root: string, options: InspectOptions): Promise<
     architecture: sys.architecture,
     osRelease: node.hostOs,
     // What the running machine shows of itself says nothing about another release.
-    ...(running ? { procModules: node.procModules, procIfInet6: node.procIfInet6, uioHeader: node.headerTree.uioHeader } : {}),
+    ...(running ? { procModules: node.procModules, moduleRules: node.moduleRules, procIfInet6: node.procIfInet6, uioHeader: node.headerTree.uioHeader } : {}),
     libbpfVersion: node.libbpfVersion,
     bpfHeader: await header(sys, root, options),
     btf: await btf(sys, options, running ? node : undefined),
     config: await config(sys, options, running ? node : undefined),
-    situation: { l4Programs: unknown('not compiled by this command'), moduleSources: false, kernelHeaders: node.headerTree.fact },
+    situation: {
+      l4Programs: unknown('not compiled by this command'),
+      moduleSources: await moduleSourcesFact(sys, root),
+      kernelHeaders: running ? node.headerTree.fact : unknown('headers of another release than the running one are not looked for'),
+      moduleGiven: false,
+      moduleSigned: false,
+      mayLoadModules: unknown('this command loads nothing'),
+      module: unknown('kmesh.ko is not compiled or loaded by this command'),
+      requestPrograms: unknown('nothing that can be seen stands in the way'),
+    },
   };
 }
 

@@ -1,38 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
-import { reportCapabilities } from '../capabilityReport.js';
+import { capabilitiesOf, reportCapabilities } from '../capabilityReport.js';
 import type { Context } from '../context.js';
 import { asKmeshError, type KmeshError } from '../errors.js';
 import { exitStatus } from '../exec.js';
 import type { Phase } from '../phase.js';
 import { no, unknown, yes } from '../probe/fact.js';
 import { logError } from '../report.js';
+import { checkRequirements } from '../requirements.js';
 import { phasesUntil, runPhases, timingSummary, undoPhases } from '../runner.js';
 
 /** Mounted into every pod that has a service account; its absence means that this is no pod. */
 const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
+const IN_FORCE = yes('the programs are in force');
+
 /** Brings the node up and keeps it up until it is told to stop. @returns the exit code */
 export async function run(ctx: Context, sequence: readonly Phase[]): Promise<number> {
   const phases = phasesUntil(sequence, ctx.options.until);
-  const { begun, timings, error, stopped } = await runPhases(phases, ctx);
+  const { begun, timings, error: failedPhase, stopped } = await runPhases(phases, ctx);
   ctx.log.info({ timings }, timingSummary(timings));
+  const holders = begun.filter((phase) => phase.hold !== undefined);
+  const error = failedPhase ?? (stopped || holders.length === 0 ? undefined : await unmetRequirement(ctx));
   if (error !== undefined) await reportCapabilities(ctx, no(`the start failed: ${error.code}`));
   if (error !== undefined || stopped) {
     const undone = await undoPhases(begun, ctx, ctx.options.onStop === 'cleanup' ? 'all' : 'run');
     return error?.exitCode ?? undone[0]?.exitCode ?? exitStatus({ code: undefined, signal: ctx.stop.reason as NodeJS.Signals });
   }
-  const holders = begun.filter((phase) => phase.hold !== undefined);
   if (holders.length === 0) {
     await reportCapabilities(ctx, unknown('the programs are not in force yet'));
     ctx.log.info(`ended after phase ${ctx.options.until} as asked by --until; what was done stays, \`node agent.js cleanup\` removes it`);
     return 0;
   }
-  await reportCapabilities(ctx, yes('the programs are in force'));
+  await reportCapabilities(ctx, IN_FORCE);
   ctx.log.info('ready: this node is in the mesh');
   const failed = await holdAll(ctx, holders);
   if (ctx.stop.aborted) ctx.log.info(`stopping: ${ctx.stop.reason}`);
   const undone = (await keepsNode(ctx)) ? [] : await undoPhases(begun, ctx, 'all');
   return failed?.exitCode ?? undone[0]?.exitCode ?? 0;
+}
+
+/** What --require names and the node lacks now that all is up: only the daemon knows whether its programs route requests. */
+async function unmetRequirement(ctx: Context): Promise<KmeshError | undefined> {
+  if (ctx.options.require.length === 0) return undefined;
+  try {
+    checkRequirements(ctx, await capabilitiesOf(ctx, IN_FORCE));
+    return undefined;
+  } catch (thrown) {
+    const error = asKmeshError(thrown);
+    logError(ctx.log, ctx.options.logFormat, error);
+    return error;
+  }
 }
 
 async function holdAll(ctx: Context, holders: readonly Phase[]): Promise<KmeshError | undefined> {
@@ -46,11 +63,11 @@ async function holdAll(ctx: Context, holders: readonly Phase[]): Promise<KmeshEr
   }
 }
 
-/** What --on-stop decides: whether mounts, programs and maps stay. */
+/** What --on-stop decides: whether mounts, programs, maps and the kernel module stay. */
 async function keepsNode({ options, sys, log }: Context): Promise<boolean> {
   const inPod = (await sys.stat(SERVICE_ACCOUNT_TOKEN)) !== undefined;
   if (options.onStop === 'cleanup' || (options.onStop === 'auto' && !inPod)) return false;
   const why = options.onStop === 'keep' ? 'as asked by --on-stop=keep' : 'this is a pod, and whether it is restarted or removed is not asked of the cluster in this build';
-  log.info(`mounts, programs and maps stay and go on steering: ${why}; \`node agent.js cleanup\` removes them`);
+  log.info(`mounts, programs, maps and kernel module stay and go on steering: ${why}; \`node agent.js cleanup\` removes them`);
   return true;
 }

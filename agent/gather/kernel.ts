@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { parseMountinfo } from '../probe/mountinfo.js';
 import type { OsRelease } from '../probe/osRelease.js';
+import { MODULE_RULE_FILES, type ModuleRules } from '../probe/moduleRules.js';
 import type { Mount } from '../probe/mountinfo.js';
 import type { Sys } from '../sys.js';
-import { readIfThere, type TextFile } from './files.js';
+import { readFirst, readIfThere, type TextFile } from './files.js';
 import { findHeaderTree, type HeaderTree } from './headerTree.js';
 import { readKernelConfig } from './kernelConfig.js';
 import { findLibbpfVersion } from './libbpf.js';
@@ -15,6 +16,7 @@ export const KERNEL_BTF = '/sys/kernel/btf/vmlinux';
 
 export const MAX_BTF_BYTES = 64 << 20;
 const MAX_MOUNTINFO_BYTES = 64 << 20;
+const MAX_RULE_BYTES = 4096;
 
 /** Everything that can be read about the running kernel and the node, as it is. */
 export interface NodeFiles {
@@ -25,6 +27,7 @@ export interface NodeFiles {
   readonly headerTree: HeaderTree;
   readonly libbpfVersion: string | undefined;
   readonly procModules: boolean;
+  readonly moduleRules: ModuleRules;
   readonly procIfInet6: boolean;
   readonly mounts: readonly Mount[];
   readonly limits: OwnLimits;
@@ -32,13 +35,14 @@ export interface NodeFiles {
 
 export async function gatherNode(sys: Sys, release: string): Promise<NodeFiles> {
   const mounts = parseMountinfo(await sys.readText('/proc/self/mountinfo', MAX_MOUNTINFO_BYTES));
-  const [os, config, btf, headerTree, libbpfVersion, modules, ifInet6, limits] = await Promise.all([
+  const [os, config, btf, headerTree, libbpfVersion, modules, moduleRules, ifInet6, limits] = await Promise.all([
     readOsReleases(sys),
     readKernelConfig(sys, release),
     readIfThere(() => sys.readBytes(KERNEL_BTF, MAX_BTF_BYTES)),
     findHeaderTree(sys, release),
     findLibbpfVersion(sys),
     sys.stat('/proc/modules'),
+    readModuleRules(sys),
     sys.stat('/proc/net/if_inet6'),
     readOwnLimits(sys, mounts),
   ]);
@@ -50,8 +54,15 @@ export async function gatherNode(sys: Sys, release: string): Promise<NodeFiles> 
     headerTree,
     libbpfVersion,
     procModules: modules !== undefined,
+    moduleRules,
     procIfInet6: ifInet6 !== undefined,
     mounts,
     limits,
   };
+}
+
+async function readModuleRules(sys: Sys): Promise<ModuleRules> {
+  const read = async (file: string): Promise<string | undefined> => (await readFirst(sys, [file], MAX_RULE_BYTES))?.text;
+  const entries = Object.entries(MODULE_RULE_FILES).map(async ([rule, file]) => [rule, await read(file)] as const);
+  return Object.fromEntries(await Promise.all(entries)) as ModuleRules;
 }

@@ -3,7 +3,7 @@ import { type Context, failure, need } from '../context.js';
 import { gatherNode, KERNEL_BTF } from '../gather/kernel.js';
 import type { Phase } from '../phase.js';
 import { type Btf, parseBtf } from '../probe/btf.js';
-import { distributionOf, installRemedy } from '../probe/distributions.js';
+import { compilerRemedy, distributionOf, installRemedy } from '../probe/distributions.js';
 import { type KernelFacts } from '../probe/facts.js';
 import { parseKconfig } from '../probe/kconfig.js';
 import { kernelFacts } from '../probe/kernelFacts.js';
@@ -37,6 +37,9 @@ async function detect(ctx: Context): Promise<void> {
     clang: installRemedy(own, 'clang', release),
     make: installRemedy(own, 'make', release),
     uapiHeaders: installRemedy(host, 'uapiHeaders', release),
+    kernelHeaders: installRemedy(host, 'kernelHeaders', release),
+    gcc: compilerRemedy(own, node.headerTree.compiler, release),
+    kmod: installRemedy(own, 'kmod', release),
   };
   results.btf = node.btf === undefined ? undefined : readBtf(ctx, node.btf);
   results.kernel = kernelFacts({
@@ -47,6 +50,7 @@ async function detect(ctx: Context): Promise<void> {
     btf: results.btf === undefined ? undefined : { path: KERNEL_BTF, btf: results.btf },
     uioHeader: node.headerTree.uioHeader,
     procModules: node.procModules,
+    moduleRules: node.moduleRules,
     procIfInet6: node.procIfInet6,
     mounts: node.mounts,
     memoryLimitBytes: node.limits.memoryLimitBytes,

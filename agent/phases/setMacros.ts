@@ -5,11 +5,14 @@ import { buildKey } from '../build/cacheKey.js';
 import { configHeader, helperIdsHeader } from '../build/generatedHeaders.js';
 import { capabilitiesOf } from '../capabilityReport.js';
 import { type Context, failure, need } from '../context.js';
-import { digestSources } from '../gather/buildInputs.js';
+import { digestSources, hasSources } from '../gather/buildInputs.js';
+import { readGivenModule } from '../module/givenModule.js';
+import { findToolchain } from '../module/toolchain.js';
 import type { Phase } from '../phase.js';
 import { unknown } from '../probe/fact.js';
 import { decideMacros, MACRO_NAMES, type Macros, vendorHelperIds } from '../probe/macros.js';
 import { checkRequirements } from '../requirements.js';
+import type { Toolchain } from '../results.js';
 import { formatCapabilityTable } from '../status/capabilityTable.js';
 import { runTool, toolFailure } from '../tool.js';
 
@@ -40,17 +43,18 @@ async function decide(ctx: Context): Promise<void> {
   const files = need(ctx, 'kernelFiles');
   const macros = decideMacros(facts, helpers, files.libbpfVersion, facts.iterUbuf, facts.kfunc);
   results.macros = macros;
+  results.givenModule = await readGivenModule(ctx);
+  results.toolchain = await moduleToolchain(ctx);
   const key = await keyOf(ctx, macros);
   const folder = path.join(ctx.options.stateDir, 'build', key);
-  results.build = { key, folder, include: path.join(folder, 'include'), objects: path.join(folder, 'bpf') };
+  results.build = { key, folder, include: path.join(folder, 'include'), objects: path.join(folder, 'bpf'), module: path.join(folder, 'module') };
 }
 
 async function keyOf(ctx: Context, macros: Macros): Promise<string> {
   const files = need(ctx, 'kernelFiles');
   const facts = need(ctx, 'kernel');
-  const folder = path.join(ctx.root, 'bpf');
-  const sources = await digestSources(ctx.sys, folder);
-  if (sources === undefined) throw failure(ctx, 'KM_SOURCES', `there is no ${folder}/Makefile`);
+  if (!(await hasSources(ctx.sys, ctx.root, 'bpf'))) throw failure(ctx, 'KM_SOURCES', `there is no ${path.join(ctx.root, 'bpf/Makefile')}`);
+  const { toolchain } = ctx.results;
   const { moduleSymvers } = files.headerTree;
   return buildKey({
     release: facts.release,
@@ -58,11 +62,19 @@ async function keyOf(ctx: Context, macros: Macros): Promise<string> {
     configSha256: files.configText === undefined ? undefined : createHash('sha256').update(files.configText).digest('hex'),
     moduleSymversSha256: moduleSymvers === undefined ? undefined : await ctx.sys.sha256(moduleSymvers),
     compiler: await compilerVersion(ctx),
+    moduleCompiler: toolchain === undefined ? undefined : `${toolchain.program}: ${toolchain.version}`,
     libbpfVersion: files.libbpfVersion,
     macros: Object.fromEntries(MACRO_NAMES.map((name) => [name, macros[name].value])),
     helperIds: vendorHelperIds(need(ctx, 'helpers')),
-    sources,
+    sources: await digestSources(ctx.sys, ctx.root, toolchain === undefined ? ['bpf'] : ['bpf', 'kernel']),
   });
+}
+
+/** Only asked for where there is a module to compile: a node without headers needs no gcc. */
+async function moduleToolchain(ctx: Context): Promise<Toolchain | undefined> {
+  const { compiler } = need(ctx, 'kernelFiles').headerTree;
+  if (compiler === undefined || need(ctx, 'kernel').moduleSupport.answer === 'no' || !(await hasSources(ctx.sys, ctx.root, 'kernel'))) return undefined;
+  return findToolchain(ctx, compiler);
 }
 
 async function compilerVersion(ctx: Context): Promise<string> {

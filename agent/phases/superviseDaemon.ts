@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
 import { type Context, failure, need } from '../context.js';
+import { drain } from '../module/drain.js';
 import type { Phase } from '../phase.js';
 import { RESTART_TIMES, type RestartTimes } from '../supervisor/backoff.js';
 import { adminPort, daemonArguments } from '../supervisor/command.js';
@@ -42,7 +43,9 @@ export function superviseDaemonBy(times: RestartTimes): Phase {
       await started.supervisor.stop();
       await forgetProcesses(ctx);
       // After a failed start, pins that were there before carry the connections of the earlier run.
-      if (scope === 'all' || !started.adoptedPins) await removePins(ctx);
+      if (scope === 'run' && started.adoptedPins) return;
+      await drain(ctx);
+      await removePins(ctx);
     },
   };
 }

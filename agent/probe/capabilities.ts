@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { installRemedy } from './distributions.js';
 import type { Fact } from './fact.js';
 import type { KernelFacts } from './facts.js';
 import { type HelperFacts, helperFact } from './helperFacts.js';
+import { l7Obstacles, type L7Situation, type Obstacle } from './l7.js';
 import type { MacroName, Macros } from './macros.js';
 
 export type CapabilityName =
@@ -27,13 +27,9 @@ export interface Capability {
 }
 
 /** What phases found out that is no property of the kernel. `unknown`: not tried by this command. */
-export interface Situation {
+export interface Situation extends L7Situation {
   /** The L4 programs are compiled, and attached once the daemon is up. */
   readonly l4Programs: Fact;
-  /** This build carries the sources of kmesh.ko. */
-  readonly moduleSources: boolean;
-  /** A header tree to build modules for this kernel is there. */
-  readonly kernelHeaders: Fact;
 }
 
 /**
@@ -51,24 +47,21 @@ export const L4_HELPERS = [
   'spin_unlock',
 ] as const;
 
+/** Helpers that the programs call besides those for requests; the loader leaves these programs out where they are missing. */
+export const L7_HELPERS = ['get_socket_cookie', 'map_delete_elem', 'map_update_elem', 'probe_read_kernel', 'setsockopt'] as const;
+
 export function decideCapabilities(facts: KernelFacts, helpers: HelperFacts, macros: Macros, situation: Situation): Capability[] {
   const l4 = l4Obstacles(facts, helpers, situation);
   const l4Evidence = `${helpersEvidence(helpers)}; ${situation.l4Programs.evidence}`;
   return [
     decide('l4-ipv4', 'L4 steering, IPv4', l4, l4Evidence),
     decide('l4-ipv6', 'L4 steering, IPv6', [...l4, ...ipv6Obstacles(facts)], l4Evidence),
-    off('l7-http', 'L7 HTTP routing', l7Obstacles(facts, situation)),
+    decide('l7-http', 'L7 HTTP routing', [...l4, ...missingHelpers(helpers, L7_HELPERS), ...l7Obstacles(facts, situation)], l7Evidence(situation)),
     notBuilt('pod-management', 'Per-pod management', macros, 'MDA_LOOPBACK_ADDR'),
     notBuilt('loopback-disambiguation', 'Loopback disambiguation', macros, 'MDA_LOOPBACK_ADDR'),
     notBuilt('nat-acceleration', 'NAT acceleration', macros, 'MDA_NAT_ACCEL'),
     notBuilt('uid-gid-filter', 'uid/gid filter', macros, 'MDA_GID_UID_FILTER'),
   ];
-}
-
-/** One thing that keeps a capability off. */
-interface Obstacle {
-  readonly reason: string;
-  readonly remedy?: string;
 }
 
 function decide(name: CapabilityName, title: string, obstacles: readonly Obstacle[], evidence: string): Capability {
@@ -92,12 +85,15 @@ function l4Obstacles(facts: KernelFacts, helpers: HelperFacts, situation: Situat
       remedy: 'boot a kernel with CONFIG_CGROUP_BPF=y',
     });
   }
-  const missing = L4_HELPERS.filter((helper) => helperFact(helpers, helper).answer === 'no');
-  if (missing.length > 0) {
-    obstacles.push({ reason: `the kernel lacks BPF helpers: ${missing.join(', ')}`, remedy: 'boot a kernel with them (all are in Linux 5.10)' });
-  }
+  obstacles.push(...missingHelpers(helpers, L4_HELPERS));
   if (situation.l4Programs.answer === 'no') obstacles.push({ reason: situation.l4Programs.evidence });
   return obstacles;
+}
+
+function missingHelpers(helpers: HelperFacts, needed: readonly string[]): Obstacle[] {
+  const missing = needed.filter((helper) => helperFact(helpers, helper).answer === 'no');
+  if (missing.length === 0) return [];
+  return [{ reason: `the kernel lacks BPF helpers: ${missing.join(', ')}`, remedy: 'boot a kernel with them (all are in Linux 5.10)' }];
 }
 
 function helpersEvidence(helpers: HelperFacts): string {
@@ -109,23 +105,8 @@ function ipv6Obstacles(facts: KernelFacts): Obstacle[] {
   return [{ reason: `the kernel has no IPv6: ${facts.ipv6.evidence}`, remedy: 'boot without ipv6.disable=1, with CONFIG_IPV6' }];
 }
 
-/** Everything in the way at once, so that nobody installs headers to learn of the next obstacle. */
-function l7Obstacles(facts: KernelFacts, situation: Situation): Obstacle[] {
-  const missing = situation.moduleSources ? 'no program uses kmesh.ko' : 'it has no sources of kmesh.ko';
-  const obstacles: Obstacle[] = [{ reason: `not in this build: ${missing}`, remedy: 'take a build with L7' }];
-  if (facts.moduleSupport.answer === 'no') {
-    obstacles.push({
-      reason: `the kernel cannot load modules: ${facts.moduleSupport.evidence}`,
-      remedy: 'boot a kernel with CONFIG_MODULES=y',
-    });
-  } else if (situation.kernelHeaders.answer === 'no') {
-    // Without module support headers would not help; with it they are the next thing that is needed.
-    obstacles.push({
-      reason: `no kernel headers: ${situation.kernelHeaders.evidence}`,
-      remedy: installRemedy(facts.distribution, 'kernelHeaders', facts.release),
-    });
-  }
-  return obstacles;
+function l7Evidence({ module, requestPrograms }: Situation): string {
+  return `${module.evidence}; ${requestPrograms.evidence}`;
 }
 
 /** A capability without code in this build stays off whatever the kernel has; the kernel's part is told all the same. */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { gccPackage, type KernelCompiler } from './kernelCompiler.js';
 import type { OsRelease } from './osRelease.js';
 import { parseRelease } from './release.js';
 
 /** What this project may need from a distribution. */
-export type Need = 'kernelHeaders' | 'uapiHeaders' | 'clang' | 'make' | 'libbpf';
+export type Need = 'kernelHeaders' | 'uapiHeaders' | 'clang' | 'make' | 'libbpf' | 'gcc' | 'kmod';
 
 /** Package names of one distribution. */
 export interface Packages {
@@ -15,6 +16,9 @@ export interface Packages {
   readonly make: string;
   /** Provides bpf/bpf_helpers.h and libbpf.so. */
   readonly libbpf: string;
+  readonly gcc: string;
+  /** Provides insmod and rmmod. */
+  readonly kmod: string;
 }
 
 export interface Distribution {
@@ -34,6 +38,8 @@ const DEBIAN_PACKAGES: Packages = {
   clang: 'clang',
   make: 'make',
   libbpf: 'libbpf-dev',
+  gcc: 'gcc',
+  kmod: 'kmod',
 };
 
 const RPM_PACKAGES: Packages = {
@@ -42,6 +48,8 @@ const RPM_PACKAGES: Packages = {
   clang: 'clang',
   make: 'make',
   libbpf: 'libbpf-devel',
+  gcc: 'gcc',
+  kmod: 'kmod',
 };
 
 /** Names differ with the kernel stream (kernel-devel, kernel6.12-devel); all provide this. */
@@ -107,6 +115,8 @@ const DESCRIPTIONS: Record<Need, string> = {
   clang: 'clang with the bpf target',
   make: 'GNU make',
   libbpf: 'libbpf with its headers (what provides bpf/bpf_helpers.h)',
+  gcc: 'the C compiler that built the kernel, or a newer one',
+  kmod: 'insmod and rmmod',
 };
 
 /**
@@ -123,4 +133,13 @@ export function installRemedy(distribution: Distribution, need: Need, release: s
   }
   const name = need === 'kernelHeaders' ? packages.kernelHeaders(safeRelease ?? '') : packages[need];
   return [...install, name].join(' ');
+}
+
+/** How to get the compiler that built the kernel: the very version where the distribution has a package of it. */
+export function compilerRemedy(distribution: Distribution, compiler: KernelCompiler | undefined, release: string): string {
+  if (compiler?.family === 'clang') return installRemedy(distribution, 'clang', release);
+  const exact = compiler === undefined ? undefined : gccPackage(compiler);
+  const { packages, install } = distribution;
+  if (exact === undefined || packages !== DEBIAN_PACKAGES || install === undefined) return installRemedy(distribution, 'gcc', release);
+  return [...install, exact].join(' ');
 }

@@ -18,6 +18,14 @@ export interface KernelFacts {
   /** Where the kernel configuration was read; undefined: nowhere. */
   readonly configSource: string | undefined;
   readonly moduleSupport: Fact;
+  /** Nobody has forbidden to load modules since the boot. */
+  readonly moduleLoading: Fact;
+  /** A module without a signature is accepted. */
+  readonly unsignedModules: Fact;
+  /** Kernel functions can be probed, and the probes are armed. */
+  readonly kprobes: Fact;
+  /** eBPF programs may read the kernel's memory. */
+  readonly kernelReads: Fact;
   /** The kernel describes its own types (/sys/kernel/btf/vmlinux). */
   readonly btf: Fact;
   readonly bpfSyscall: Fact;

@@ -19,7 +19,7 @@ export interface InputFile<Content> {
 }
 
 /** What `inspect` was given, with the running node's own files for what was not given. */
-export interface InspectInputs extends Pick<KernelSources, 'release' | 'architecture' | 'osRelease' | 'uioHeader' | 'procModules' | 'procIfInet6'> {
+export interface InspectInputs extends Pick<KernelSources, 'release' | 'architecture' | 'osRelease' | 'uioHeader' | 'procModules' | 'moduleRules' | 'procIfInet6'> {
   readonly bpfHeader?: InputFile<string> | undefined;
   readonly btf?: InputFile<Uint8Array> | undefined;
   /** Already unpacked. */
@@ -35,7 +35,7 @@ export interface InspectReport {
     readonly architecture: string;
     readonly distribution: string;
     readonly config: string | null;
-    readonly facts: Readonly<Record<'moduleSupport' | 'btf' | 'bpfSyscall' | 'cgroupBpf' | 'ipv6', Fact>>;
+    readonly facts: Readonly<Record<'moduleSupport' | 'kprobes' | 'btf' | 'bpfSyscall' | 'cgroupBpf' | 'ipv6', Fact>>;
     readonly helperSource: HelperFacts['source'];
     readonly warnings: readonly string[];
   };
@@ -59,14 +59,14 @@ export function inspect(inputs: InspectInputs): InspectReport {
   const facts = kernelFacts({ ...inputs, btf, config });
   const helpers = mergeHelpers(header, btf === undefined ? undefined : btfHelpers(btf.btf), warnings);
   const macros = decideMacros(facts, helpers, inputs.libbpfVersion, facts.iterUbuf, facts.kfunc);
-  const { moduleSupport, bpfSyscall, cgroupBpf, ipv6 } = facts;
+  const { moduleSupport, kprobes, bpfSyscall, cgroupBpf, ipv6 } = facts;
   return {
     kernel: {
       release: facts.release,
       architecture: facts.architecture,
       distribution: facts.distributionName,
       config: facts.configSource ?? null,
-      facts: { moduleSupport, btf: facts.btf, bpfSyscall, cgroupBpf, ipv6 },
+      facts: { moduleSupport, kprobes, btf: facts.btf, bpfSyscall, cgroupBpf, ipv6 },
       helperSource: helpers.source,
       warnings: helpers.warnings,
     },

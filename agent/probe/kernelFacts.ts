@@ -5,6 +5,7 @@ import { distributionOf } from './distributions.js';
 import { type Fact, no, unknown, yes } from './fact.js';
 import type { KernelFacts } from './facts.js';
 import { configFact } from './kconfig.js';
+import { armedKprobesFact, kernelReadsFact, moduleLoadingFact, type ModuleRules, unsignedModulesFact } from './moduleRules.js';
 import type { Mount } from './mountinfo.js';
 import type { OsRelease } from './osRelease.js';
 import { type SourceText, iterUbufFact } from './uioHeader.js';
@@ -20,6 +21,8 @@ export interface KernelSources {
   readonly uioHeader?: SourceText | undefined;
   /** /proc/modules is there; undefined: this is not about the running kernel. */
   readonly procModules?: boolean | undefined;
+  /** How the running kernel restricts modules; undefined: this is not about the running kernel. */
+  readonly moduleRules?: ModuleRules | undefined;
   /** /proc/net/if_inet6 is there; undefined: this is not about the running kernel. */
   readonly procIfInet6?: boolean | undefined;
   readonly mounts?: readonly Mount[] | undefined;
@@ -32,6 +35,7 @@ export function kernelFacts(sources: KernelSources): KernelFacts {
   const btf = sources.btf?.btf;
   const config = (name: string): Fact => configFact(sources.config?.options, name, sources.config?.path ?? '');
   const cgroup = cgroupVersion(sources.mounts ?? []);
+  const rules = sources.moduleRules ?? {};
   return {
     release: sources.release,
     architecture: sources.architecture,
@@ -39,6 +43,10 @@ export function kernelFacts(sources: KernelSources): KernelFacts {
     distribution: distributionOf(sources.osRelease),
     configSource: sources.config?.path,
     moduleSupport: seen('/proc/modules', sources.procModules) ?? config('CONFIG_MODULES'),
+    moduleLoading: moduleLoadingFact(rules),
+    unsignedModules: unsignedModulesFact(rules),
+    kprobes: armedKprobesFact(rules) ?? shown(btf, KPROBE_FUNCTION, (types) => hasFunction(types, KPROBE_FUNCTION)) ?? config('CONFIG_KPROBES'),
+    kernelReads: kernelReadsFact(rules),
     btf: sources.btf === undefined ? noBtf(config('CONFIG_DEBUG_INFO_BTF')) : yes(`read from ${sources.btf.path}`),
     bpfSyscall: shown(btf, 'enum bpf_func_id', (types) => enumHas(types, 'bpf_func_id', 'BPF_FUNC_map_lookup_elem')) ?? config('CONFIG_BPF_SYSCALL'),
     cgroupBpf: shown(btf, CGROUP_BPF_FUNCTION, (types) => hasFunction(types, CGROUP_BPF_FUNCTION)) ?? config('CONFIG_CGROUP_BPF'),
@@ -54,6 +62,9 @@ export function kernelFacts(sources: KernelSources): KernelFacts {
 
 /** Runs the programs of cgroup/connect4 and its like (kernel/bpf/cgroup.c); only there with CONFIG_CGROUP_BPF. */
 const CGROUP_BPF_FUNCTION = '__cgroup_bpf_run_filter_sock_addr';
+
+/** kernel/kprobes.c; without CONFIG_KPROBES an inline function of a header, which no BTF describes. */
+const KPROBE_FUNCTION = 'register_kprobe';
 
 function seen(path: string, present: boolean | undefined): Fact | undefined {
   if (present === undefined) return undefined;

@@ -37,12 +37,8 @@ export async function forgetProcesses(ctx: Context): Promise<void> {
  * @throws KM_AGENT_RUNNING when the agent on record lives
  */
 export async function endLeftover(ctx: Context, graceMs: number): Promise<number | undefined> {
-  const found = await readState(ctx, FILE, processes);
-  const here = await world(ctx);
-  if (found === undefined || found.bootId !== here.bootId || found.namespace !== here.namespace) return undefined;
-  if (found.agent.pid !== ctx.sys.pid && (await lives(ctx, found.agent))) {
-    throw failure(ctx, 'KM_AGENT_RUNNING', `the agent with pid ${found.agent.pid} uses ${ctx.options.stateDir}`);
-  }
+  const found = await onRecord(ctx);
+  if (found === undefined) return undefined;
   const { daemon } = found;
   if (daemon === undefined || !(await lives(ctx, daemon))) return undefined;
   ctx.sys.kill(-daemon.pid, 'SIGTERM');
@@ -50,6 +46,22 @@ export async function endLeftover(ctx: Context, graceMs: number): Promise<number
   while ((await lives(ctx, daemon)) && ctx.sys.now() < deadline) await ctx.sys.sleep(POLL_MS);
   if (await lives(ctx, daemon)) ctx.sys.kill(-daemon.pid, 'SIGKILL');
   return daemon.pid;
+}
+
+/** @throws KM_AGENT_RUNNING when the agent on record lives */
+export async function refuseSecondAgent(ctx: Context): Promise<void> {
+  await onRecord(ctx);
+}
+
+/** The processes on record, if they can be those of now. @throws KM_AGENT_RUNNING */
+async function onRecord(ctx: Context): Promise<z.infer<typeof processes> | undefined> {
+  const found = await readState(ctx, FILE, processes);
+  const here = await world(ctx);
+  if (found === undefined || found.bootId !== here.bootId || found.namespace !== here.namespace) return undefined;
+  if (found.agent.pid !== ctx.sys.pid && (await lives(ctx, found.agent))) {
+    throw failure(ctx, 'KM_AGENT_RUNNING', `the agent with pid ${found.agent.pid} uses ${ctx.options.stateDir}`);
+  }
+  return found;
 }
 
 async function world(ctx: Context): Promise<{ bootId: string; namespace: string }> {

@@ -109,7 +109,10 @@ export class Supervisor {
       return how;
     });
     const ready = await waitUntilReady(this.#ctx, this.#command.port, AbortSignal.any([exited.signal, stop]));
-    if (ready) this.#readyAt = sys.now();
+    if (ready !== undefined) {
+      this.#readyAt = sys.now();
+      if (ready.requestPrograms !== undefined) this.#ctx.results.requestPrograms = ready.requestPrograms;
+    }
     return exited.signal.aborted ? exit : undefined;
   }
 

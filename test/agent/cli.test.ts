@@ -31,6 +31,7 @@ t.test('without arguments the node is brought up at the places of the contract',
     restart: 'on-failure',
     require: [],
     bpfHeader: undefined,
+    module: undefined,
     daemonArgs: [],
   });
 });

@@ -3,11 +3,12 @@
 import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
+import { buildJobs } from '../../agent/build/jobs.js';
 import { reportCapabilities } from '../../agent/capabilityReport.js';
 import { no } from '../../agent/probe/fact.js';
 import type { Context } from '../../agent/context.js';
 import { exec, ExecError } from '../../agent/exec.js';
-import { buildJobs, compileBpf } from '../../agent/phases/compileBpf.js';
+import { compileBpf } from '../../agent/phases/compileBpf.js';
 import { detectKernel } from '../../agent/phases/detectKernel.js';
 import { readHelpers } from '../../agent/phases/readHelpers.js';
 import { setMacros } from '../../agent/phases/setMacros.js';
@@ -154,5 +155,5 @@ const jobs: readonly (readonly [number, number | undefined, number | undefined, 
 ];
 
 t.test('jobs follow the limits of the own cgroup', async (t) => {
-  for (const [cpus, cpuLimit, memory, expected] of jobs) t.equal(buildJobs(cpus, cpuLimit, memory), expected, `${cpus} CPUs, limits ${cpuLimit} and ${memory}`);
+  for (const [cpus, cpuLimit, memory, expected] of jobs) t.equal(buildJobs({ cpus, cpuLimit, memoryLimitBytes: memory }, 160 * MIB), expected, `${cpus} CPUs, limits ${cpuLimit} and ${memory}`);
 });

@@ -28,7 +28,7 @@ async function stage(t: Tap, life: Life, options: Partial<TestContext['options']
   const folder = temporaryFolder(t);
   installFakeDaemon(folder, life);
   const port = await freePort();
-  const build = { key: 'k', folder, include: folder, objects: path.join(folder, 'objects') };
+  const build = { key: 'k', folder, include: folder, objects: path.join(folder, 'objects'), module: path.join(folder, 'module') };
   const ctx = testContext(folder, {
     root: folder,
     results: { build, attachFolder: '/sys/fs/cgroup' },

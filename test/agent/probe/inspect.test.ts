@@ -17,7 +17,10 @@ const BTF = btfImage([
 const of = (inputs: Partial<InspectInputs>): ReturnType<typeof inspect> =>
   inspect({
     release: '6.1.0', architecture: 'x86_64',
-    situation: { l4Programs: unknown('not tried'), moduleSources: false, kernelHeaders: no('none') },
+    situation: {
+      l4Programs: unknown('not tried'), moduleSources: no('none'), kernelHeaders: no('none'), moduleGiven: false, moduleSigned: false,
+      mayLoadModules: unknown('not asked'), module: unknown('not loaded'), requestPrograms: unknown('not told'),
+    },
     ...inputs,
   });
 const file = <Content>(content: Content, explicit: boolean): { path: string; content: Content; explicit: boolean } => ({ path: '/some/file', content, explicit });

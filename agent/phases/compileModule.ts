@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+import path from 'node:path';
+import { situationOf } from '../capabilityReport.js';
+import { jobsArgument, type MakeTarget, runMake } from '../compile/make.js';
+import { inState, isSealed, makeSealed, partialFolder, type Product, productFile } from '../compile/sealed.js';
+import { type Context, failure, need } from '../context.js';
+import { listSources } from '../gather/buildInputs.js';
+import { readModuleFile } from '../gather/moduleFile.js';
+import type { Phase } from '../phase.js';
+import { unknown } from '../probe/fact.js';
+import { buildObstacles, kernelObstacles, loadObstacles, type Obstacle } from '../probe/l7.js';
+import type { Toolchain } from '../results.js';
+
+const TARGET: MakeTarget = { title: 'kmesh.ko', refused: 'KM_MODULE_COMPILE', timeoutMs: 20 * 60_000 };
+/** What one gcc, and modpost and pahole after it, need at most for this module. */
+const BYTES_PER_JOB = 160 * 2 ** 20;
+
+/** Compiles kmesh.ko, which routes HTTP, against the headers of the running kernel. */
+export const compileModule: Phase = {
+  name: 'compile-module',
+  summary: 'compile the kernel module kmesh.ko for HTTP routing, unless this very build is there already',
+  serves: 'l7-http',
+  async when(ctx) {
+    const { unusable, obstacles } = await lookAround(ctx);
+    return obstacles.length === 0 || unusable !== undefined ? undefined : { skip: reasons(obstacles) };
+  },
+  async run(ctx) {
+    const { given, unusable, obstacles } = await lookAround(ctx);
+    if (unusable !== undefined && obstacles.length > 0) throw unusable;
+    if (unusable !== undefined) ctx.log.warn(`${unusable.message}; kmesh.ko is compiled instead`);
+    if (given !== undefined) ctx.log.info(`${given.path} is used; nothing to compile`);
+    ctx.results.module = given ?? (await readModuleFile(ctx.sys, await compiled(ctx)));
+  },
+  async plan(ctx) {
+    const { given, unusable, obstacles } = await lookAround(ctx);
+    if (given !== undefined) return [`nothing to compile: ${given.path} is used`];
+    const refused = unusable === undefined ? [] : [unusable.message];
+    if (obstacles.length > 0) return [...refused, `would be skipped: ${reasons(obstacles)}`];
+    const product = productOf(ctx);
+    if (await isSealed(ctx, product)) return [...refused, `nothing to compile: ${productFile(product)} is there and whole`];
+    return [...refused, `would copy ${path.join(ctx.root, 'kernel')} and run: make ${makeArguments(ctx, sourceFolder(product), toolchain(ctx)).join(' ')}`];
+  },
+};
+
+/** What there is to build from, and what is in the way. */
+async function lookAround(ctx: Context) {
+  const facts = need(ctx, 'kernel');
+  const situation = await situationOf(ctx, unknown('the programs are not in force yet'));
+  const found = ctx.results.givenModule;
+  const given = found !== undefined && 'file' in found ? found.file : undefined;
+  const unusable = found !== undefined && 'unusable' in found ? found.unusable : undefined;
+  const building = given === undefined ? buildObstacles(facts, situation) : [];
+  return { given, unusable, obstacles: [...kernelObstacles(facts), ...loadObstacles(facts, situation), ...building] };
+}
+
+const reasons = (obstacles: readonly Obstacle[]): string => obstacles.map(({ reason }) => reason).join('; ');
+
+const productOf = (ctx: Context): Product => ({ folder: need(ctx, 'build').module, file: 'kmesh.ko' });
+
+/** @returns path of kmesh.ko */
+async function compiled(ctx: Context): Promise<string> {
+  const product = productOf(ctx);
+  const key = need(ctx, 'build').key.slice(0, 12);
+  if (await isSealed(ctx, product)) ctx.log.info({ key }, `kmesh.ko of build ${key} is there already`);
+  else await makeSealed(ctx, product, () => compile(ctx, product));
+  return productFile(product);
+}
+
+/** kbuild writes beside its sources, which may be on a read-only file system: it gets a copy of them. */
+async function compile(ctx: Context, product: Product): Promise<void> {
+  const copy = sourceFolder(product);
+  const tools = toolchain(ctx);
+  await inState(ctx, () => copySources(ctx, copy));
+  await runMake(ctx, makeArguments(ctx, copy, tools), TARGET);
+  await inState(ctx, async () => {
+    await ctx.sys.rename(path.join(copy, product.file), path.join(partialFolder(product), product.file));
+    await ctx.sys.removeTree(copy);
+  });
+}
+
+const sourceFolder = (product: Product): string => path.join(partialFolder(product), 'kernel');
+
+async function copySources({ sys, root }: Context, copy: string): Promise<void> {
+  const from = path.join(root, 'kernel');
+  for (const file of await listSources(sys, from)) {
+    await sys.makeFolders(path.dirname(path.join(copy, file)));
+    await sys.copyFile(path.join(from, file), path.join(copy, file));
+  }
+}
+
+function toolchain(ctx: Context): Toolchain {
+  const { toolchain: found, kernelFiles } = ctx.results;
+  const builtBy = kernelFiles?.headerTree.compiler?.version ?? 'a compiler that its headers do not name';
+  if (found === undefined) throw failure(ctx, 'KM_MODULE_COMPILER', `the kernel was built by ${builtBy}; neither it nor another one of its family is here`);
+  return found;
+}
+
+function makeArguments(ctx: Context, copy: string, { makeWords }: Toolchain): readonly string[] {
+  const headers = need(ctx, 'kernelFiles').headerTree.folder ?? '';
+  const words = [`M=${copy}`, `KMESH_INCLUDE=${path.join(ctx.root, 'bpf/include')}`, ...makeWords];
+  // -s: what remains are the compiler's own messages, and the last lines of those are the error.
+  return ['-s', '--no-print-directory', '-C', headers, ...words, jobsArgument(ctx, BYTES_PER_JOB), 'modules'];
+}
