@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// `node client.mjs http|fetch REQUESTS_JSON`: as client.py, with Node's two ways.
+// `node client.mjs REQUESTS_JSON`: as client.py, with Node's http.
 import fs from 'node:fs';
 import http from 'node:http';
 
-const [kind, file] = process.argv.slice(2);
+const [file] = process.argv.slice(2);
 
 const bodyOf = ({ body }) => 'abcdefghijklmnopqrstuvwxyz'.repeat(body / 26 + 1).slice(0, body);
-const hostOf = (address) => (address.includes(':') ? `[${address}]` : address);
 
-function withHttp(request) {
+function send(request) {
   const headers = request.headers.flat();
   if (request.body) headers.push('Content-Length', String(request.body));
   return new Promise((resolve, reject) => {
@@ -22,22 +21,12 @@ function withHttp(request) {
   });
 }
 
-async function withFetch(request) {
-  const response = await fetch(`http://${hostOf(request.address)}:${request.port}${request.target}`, {
-    method: request.method,
-    headers: request.headers,
-    ...(request.body ? { body: bodyOf(request) } : {}),
-  });
-  return { endpoint: response.headers.get('x-endpoint'), got: await response.json() };
-}
-
 for (const request of JSON.parse(fs.readFileSync(file, 'utf8'))) {
   let outcome;
   try {
-    outcome = await (kind === 'fetch' ? withFetch(request) : withHttp(request));
+    outcome = await send(request);
   } catch (error) {
-    const cause = error.cause ?? error;
-    outcome = { error: cause.code ?? String(cause) };
+    outcome = { error: error.code ?? String(error) };
   }
   process.stdout.write(`${JSON.stringify({ ...outcome, name: request.name })}\n`);
 }
