@@ -28,6 +28,23 @@ const tests = [
   { what: 'openssl', present: command('openssl'), apt: 'openssl', dnf: 'openssl' },
 ];
 
+/** For `npm run test:vm`: machines, their disks, and the kernel with the checks, which is built from source. */
+const vm = [
+  { what: 'qemu-system-x86_64', present: command('qemu-system-x86_64'), apt: 'qemu-system-x86' },
+  { what: 'mke2fs', present: command('mke2fs'), apt: 'e2fsprogs' },
+  { what: 'cpio', present: command('cpio'), apt: 'cpio' },
+  { what: 'xz', present: command('xz'), apt: 'xz-utils' },
+  { what: 'depmod', present: command('depmod'), apt: 'kmod' },
+  { what: 'static C library', present: library('libc.a'), apt: 'libc6-dev' },
+  { what: "keys of Debian's archive", present: file('/usr/share/keyrings/debian-archive-keyring.gpg'), apt: 'debian-archive-keyring' },
+  { what: 'flex', present: command('flex'), apt: 'flex' },
+  { what: 'bison', present: command('bison'), apt: 'bison' },
+  { what: 'bc', present: command('bc'), apt: 'bc' },
+  { what: 'libelf.h', present: file('/usr/include/libelf.h'), apt: 'libelf-dev' },
+  { what: 'openssl/ssl.h', present: file('/usr/include/openssl/ssl.h'), apt: 'libssl-dev' },
+  { what: 'pahole', present: command('pahole'), apt: 'dwarves' },
+];
+
 function run(argv, env = {}) {
   process.stderr.write(`setup: ${argv.join(' ')}\n`);
   const result = spawnSync(argv[0], argv.slice(1), { stdio: ['ignore', 2, 2], env: { ...process.env, ...env } });
@@ -37,8 +54,9 @@ function run(argv, env = {}) {
 }
 
 /** Installs what is missing; does nothing, and asks no package manager, when everything is there. */
-export function ensurePackages({ forTests }) {
-  const missing = [...runtime, ...(forTests ? tests : [])].filter((need) => !need.present());
+export function ensurePackages({ forTests, forVm }) {
+  if (forVm && !command('apt-get')()) throw new Error('the kernels of the tests are Debian packages, and there is no apt-get here to fetch them');
+  const missing = [...runtime, ...(forTests ? tests : []), ...(forVm ? vm : [])].filter((need) => !need.present());
   if (missing.length === 0) return;
   const names = (key) => [...new Set(missing.map((need) => need[key]))];
   if (process.getuid?.() !== 0) {

@@ -32,8 +32,8 @@ function ensureNodeModules() {
   writeFileSync(stamp, wanted);
 }
 
-export function setup({ forTests = false } = {}) {
-  ensurePackages({ forTests });
+export function setup({ forTests = false, forVm = false } = {}) {
+  ensurePackages({ forTests, forVm });
   ensureNodeModules();
   node('generate-protos.mjs');
   node('build.mjs');

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The agent as PID 1 of a PID namespace, as in a container, for scenarios. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
+import readline from 'node:readline';
+import type { Context } from './scenario.js';
+
+export interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+export interface AgentOptions {
+  /** Default: the samples of the project. */
+  readonly xdsAddress?: string;
+  readonly args?: readonly string[];
+}
+
+/** Files and folders at which containers and their node see the same mounts (mountPropagation: Bidirectional). */
+const SHARED = ['/mnt', '/sys'];
+
+export class Agent {
+  readonly log: LogLine[] = [];
+  readonly #unshare: ChildProcess;
+  readonly #ended: Promise<unknown>;
+  readonly #waiting = new Set<() => void>();
+
+  private constructor(context: Context, { xdsAddress = `file://${context.project}/samples/mesh`, args = [] }: AgentOptions) {
+    const state = path.join(context.folder, 'state');
+    const agent = [process.execPath, path.join(context.project, 'agent.js'), '--mode=ads', '--log-format', 'json', '--state-dir', state, ...args];
+    const inNamespaces = ['--pid', '--fork', '--kill-child', '--mount', '--propagation', 'unchanged', '--mount-proc'];
+    this.#unshare = spawn('unshare', [...inNamespaces, ...agent], { env: { ...process.env, XDS_ADDRESS: xdsAddress }, stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#ended = once(this.#unshare, 'close');
+    readline.createInterface({ input: this.#unshare.stdout! }).on('line', (text) => {
+      this.log.push(JSON.parse(text) as LogLine);
+      for (const look of this.#waiting) look();
+    });
+  }
+
+  static async start(context: Context, options: AgentOptions = {}): Promise<Agent> {
+    for (const place of SHARED) await shareMountsOf(context, place);
+    return new Agent(context, options);
+  }
+
+  /** Resolves with the first line whose message matches. @throws when the agent ends before. */
+  async lineOf(pattern: RegExp): Promise<LogLine> {
+    const found = (): LogLine | undefined => this.log.find(({ msg }) => pattern.test(msg));
+    let look = (): void => {};
+    const came = new Promise<void>((resolve) => {
+      look = () => void (found() && resolve());
+      this.#waiting.add(look);
+      look();
+    });
+    await Promise.race([came, this.#ended]);
+    this.#waiting.delete(look);
+    const line = found();
+    if (line === undefined) throw new Error(`the agent ended before it said ${pattern}:\n${this.messages()}`);
+    return line;
+  }
+
+  ready(): Promise<LogLine> {
+    return this.lineOf(/^ready: /);
+  }
+
+  messages(): string {
+    return this.log.map(({ msg }) => msg).join('\n');
+  }
+
+  /** Sends a signal to the agent itself and waits for the end of its namespace. @returns its exit code, or the signal. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | NodeJS.Signals> {
+    const { pid } = this.#unshare;
+    const [child] = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+    process.kill(Number(child), signal);
+    await this.#ended;
+    return this.#unshare.exitCode ?? this.#unshare.signalCode!;
+  }
+}
+
+async function shareMountsOf({ sh }: Context, place: string): Promise<void> {
+  const isMounted = fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\n').some((line) => line.split(' ')[4] === place);
+  if (!isMounted) await sh('mount', '--bind', place, place);
+  await sh('mount', '--make-rshared', place);
+}
+
+/** The backends of the project's samples, as a process of their own. Resolves once they listen, with what ends them. */
+export async function startBackends({ project }: Context): Promise<() => void> {
+  const backends = spawn(process.execPath, [path.join(project, 'samples/backends.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const line = readline.createInterface({ input: backends.stdout });
+  await Promise.race([once(line, 'line'), once(backends, 'close').then(() => Promise.reject(new Error('the backends ended')))]);
+  return () => void backends.kill();
+}

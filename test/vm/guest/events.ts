@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What the guest tells the host, one JSON object a line. */
+
+export type GuestEvent =
+  /** The runner is up. */
+  | { readonly event: 'up'; readonly release: string }
+  | { readonly event: 'scenario'; readonly name: string }
+  | { readonly event: 'check'; readonly scenario: string; readonly name: string; readonly ok: boolean; readonly detail?: string }
+  /** Something for the person who watches. */
+  | { readonly event: 'note'; readonly text: string }
+  /** Every scenario has ended; without it the run is a failure. */
+  | { readonly event: 'end' };

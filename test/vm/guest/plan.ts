@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What the host tells the guest, as /kmesh/plan.json. */
+export interface Plan {
+  readonly kernel: string;
+  /** File names in /kmesh/guest/scenarios, without their ending. */
+  readonly scenarios: readonly string[];
+  readonly defaultLimitSeconds: number;
+  /** How many times slower this kernel is than the others. */
+  readonly slowness: number;
+  /** Files of modules that were built outside, by name. */
+  readonly modules: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/** One virtual machine from power-on to its end: kernel, disks, what it reports over a virtio port, its whole console. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import readline from 'node:readline';
+import type { GuestEvent } from './guest/events.js';
+
+export interface Machine {
+  readonly vmlinuz: string;
+  readonly initramfs: string;
+  /** vda, vdb, ... in the guest; what is written to them is lost. */
+  readonly disks: readonly string[];
+  /** Where the console goes. */
+  readonly consoleFile: string;
+  readonly limitSeconds: number;
+  readonly kernelArguments?: readonly string[];
+  readonly memoryMebibytes?: number;
+}
+
+export interface Ending {
+  /** The virtual machine was killed because its time was over. */
+  readonly timedOut: boolean;
+  readonly seconds: number;
+}
+
+const ALWAYS = ['console=ttyS0,115200', 'panic=-1', 'oops=panic', 'loglevel=7', 'printk.time=1', 'net.ifnames=0', 'random.trust_cpu=on'];
+
+/** Runs a machine to its end. `onEvent` gets what the guest reports, as it comes. */
+export async function runMachine(machine: Machine, onEvent: (event: GuestEvent) => void): Promise<Ending> {
+  const started = Date.now();
+  const port = `${machine.consoleFile}.port`;
+  fs.rmSync(port, { force: true });
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {});
+    readline.createInterface({ input: socket }).on('line', (line) => onEvent(JSON.parse(line) as GuestEvent));
+  });
+  server.listen(port);
+  await once(server, 'listening');
+
+  // Ends with this process even when that is killed without a chance to say so.
+  const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...argumentsFor(machine, port)], { stdio: ['ignore', 2, 2] });
+  const kill = (): void => void qemu.kill('SIGKILL');
+  process.on('exit', kill);
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    kill();
+  }, machine.limitSeconds * 1000);
+  try {
+    const [code] = (await once(qemu, 'close')) as [number | null];
+    if (code !== 0 && !timedOut) throw new Error(`qemu ended with ${code}; see its message above and ${path.relative('.', machine.consoleFile)}`);
+  } finally {
+    clearTimeout(timer);
+    process.off('exit', kill);
+    server.close();
+    fs.rmSync(port, { force: true });
+  }
+  return { timedOut, seconds: (Date.now() - started) / 1000 };
+}
+
+function argumentsFor({ vmlinuz, initramfs, disks, consoleFile, kernelArguments = [], memoryMebibytes = 2048 }: Machine, port: string): string[] {
+  return [
+    ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(memoryMebibytes)],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    ...['-kernel', vmlinuz, '-initrd', initramfs, '-append', [...ALWAYS, ...kernelArguments].join(' ')],
+    ...['-serial', `file:${consoleFile}`, '-device', 'virtio-rng-pci'],
+    ...disks.flatMap((file, index) => ['-drive', `file=${file},format=raw,if=none,id=disk${index},snapshot=on,cache=unsafe`, '-device', `virtio-blk-pci,drive=disk${index}`]),
+    ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=results,path=${port}`, '-device', 'virtserialport,chardev=results,name=kmesh.results'],
+  ];
+}

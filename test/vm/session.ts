@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+/** One boot of a kernel with given inputs: made, run, and all that was made for it removed. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { GuestEvent } from './guest/events.js';
+import { initramfs } from './initramfs.js';
+import { makeInputs, type Inputs } from './inputs.js';
+import type { Kernel } from './kernels.js';
+import { ROOT } from './paths.js';
+import { runMachine } from './qemu.js';
+import { kernelDisk, rootDisk } from './rootDisk.js';
+
+export interface Session {
+  readonly kernel: Kernel;
+  readonly inputs: Inputs;
+  readonly limitSeconds: number;
+  /** Names the console's file among those of other runs. */
+  readonly title: string;
+}
+
+export interface Result {
+  /** The guest said that it was through. */
+  readonly complete: boolean;
+  readonly timedOut: boolean;
+  readonly seconds: number;
+  readonly console: string;
+  readonly consoleFile: string;
+}
+
+export async function runSession({ kernel, inputs, limitSeconds, title }: Session, onEvent: (event: GuestEvent) => void): Promise<Result> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kmesh-vm-'));
+  const remove = (): void => fs.rmSync(folder, { recursive: true, force: true });
+  process.on('exit', remove);
+  try {
+    const consoleFile = path.join(ROOT, 'build/vm', `console-${title}.log`);
+    fs.mkdirSync(path.dirname(consoleFile), { recursive: true });
+    const disks = [rootDisk(), await makeInputs(inputs, folder), kernelDisk(kernel)].filter((disk) => disk !== undefined);
+    let complete = false;
+    const machine = { vmlinuz: kernel.vmlinuz, initramfs: initramfs(kernel), disks, consoleFile, limitSeconds };
+    const ending = await runMachine(machine, (event) => {
+      if (event.event === 'end') complete = true;
+      onEvent(event);
+    });
+    return { ...ending, complete, console: fs.readFileSync(consoleFile, 'utf8'), consoleFile };
+  } finally {
+    remove();
+    process.off('exit', remove);
+  }
+}
