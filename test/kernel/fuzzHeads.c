@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* libFuzzer's target: any text keeps the properties of headCheck.h. */
+#include "headCheck.h"
+
+int LLVMFuzzerTestOneInput(const u8 *text, size_t len);
+
+int LLVMFuzzerTestOneInput(const u8 *text, size_t len)
+{
+	struct head_opinion opinion;
+
+	head_check(&opinion, text, len);
+	head_forget(&opinion);
+	return 0;
+}
