@@ -22,8 +22,8 @@ export async function whatHolds(ctx: Context): Promise<string> {
   const pinned = (await readIfThere(() => sys.stat(pin))) !== undefined;
   const links = await linkOwners(sys);
   const parts = [
-    ...(loaded?.references === undefined ? [] : [`${loaded.references} references`]),
-    ...counts.flatMap(([count, what]) => (count === undefined || count === 0 ? [] : [`${count} ${what}`])),
+    ...(loaded?.references === undefined ? [] : [`references: ${loaded.references}`]),
+    ...counts.flatMap(([count, what]) => (count === undefined || count === 0 ? [] : [`${what}: ${count}`])),
     ...(loaded?.usedBy.length ? [`modules that need it: ${loaded.usedBy.join(', ')}`] : []),
     ...(pinned ? [`the link pinned at ${pin}`] : []),
     ...(links.length === 0 ? [] : [`links to its tracepoint held open by ${links.join(', ')}`]),

@@ -5,6 +5,11 @@ import { run } from '../../agent/commands/run.js';
 import { KmeshError } from '../../agent/errors.js';
 import type { Phase } from '../../agent/phase.js';
 import { requirePrivileges } from '../../agent/privileges.js';
+import { L4_HELPERS } from '../../agent/probe/capabilities.js';
+import { no, yes } from '../../agent/probe/fact.js';
+import { mergeHelpers } from '../../agent/probe/helperFacts.js';
+import { kernelFacts } from '../../agent/probe/kernelFacts.js';
+import { decideMacros } from '../../agent/probe/macros.js';
 import { type TestContext, temporaryFolder, testContext } from '../helpers/agentContext.js';
 
 const TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
@@ -77,6 +82,25 @@ t.test('an undo that fails shows in the exit code', async (t) => {
   const stuck = (): Promise<never> => Promise.reject(new KmeshError('KM_UNMOUNT_FAILED', 'busy'));
   const ctx = context(t, false);
   t.equal(await run(ctx, phases([], { undo: stuck, hold: async () => ctx.abort() })), 14);
+});
+
+t.test('what --require names and only the daemon knows is asked when all is up', async (t) => {
+  const helpers = mergeHelpers(undefined, new Map(L4_HELPERS.map((name, i) => [name, i + 1])));
+  const kernel = kernelFacts({ release: '6.1.0', architecture: 'x86_64' });
+  const headerTree = { fact: yes('there'), folder: '/h', compiler: undefined, uioHeader: undefined, moduleSymvers: undefined };
+  const up = (ctx: TestContext, l7: string): TestContext => {
+    Object.assign(ctx.results, { kernel, helpers, macros: decideMacros(kernel, helpers, undefined, yes(''), yes('')), moduleState: yes('kmesh.ko is in'), requestPrograms: no(l7) });
+    ctx.results.kernelFiles = { configText: undefined, headerTree, libbpfVersion: undefined, memoryEventFiles: [] };
+    return ctx;
+  };
+  const events: string[] = [];
+  const strict = up(context(t, true, { require: ['l7-http'] }), 'its tracepoint is not attached');
+  t.equal(await run(strict, phases(events, { hold: async () => strict.abort() })), 17);
+  t.same(events, ['first', 'second', 'undo second run', 'undo first run']);
+  t.match(strict.lines.find((line) => line['error'] !== undefined)?.['error'], { code: 'KM_REQUIRED_CAPABILITY', detail: /l7-http is off: .*its tracepoint is not attached/ });
+  const lenient = up(context(t, true), 'its tracepoint is not attached');
+  t.equal(await run(lenient, phases([], { hold: async () => lenient.abort() })), 0);
+  t.match(lenient.lines.find((line) => line['capabilities'] !== undefined)?.['capabilities'], [{ state: 'on' }, {}, { name: 'l7-http', state: 'off', reason: /its tracepoint is not attached/ }]);
 });
 
 t.test('--until leaves what was done', async (t) => {

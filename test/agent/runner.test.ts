@@ -44,6 +44,31 @@ t.test('a failing phase ends the run, and its own half-done work is undone too',
   t.match(logged, { code: 'KM_MOUNT_FAILED', exitCode: 14, tail: ['mount: permission denied'] }, 'the log has code, exit code and the last lines of the tool');
 });
 
+t.test('a phase that serves one capability may fail, unless that is required', async (t) => {
+  const events: string[] = [];
+  const refuse = async (): Promise<void> => {
+    throw new KmeshError('KM_MODULE_COMPILE', 'no', { tail: ['kmesh.c:1: error'] });
+  };
+  const phases = [phase('a', events), phase('b', events, { serves: 'l7-http', run: refuse }), phase('c', events)];
+  const ctx = testContext(temporaryFolder(t));
+  const { begun, error, timings } = await runPhases(phases, ctx);
+  t.equal(error, undefined);
+  t.same(events, ['run a', 'run c']);
+  t.match(ctx.results.forgone?.get('l7-http'), { code: 'KM_MODULE_COMPILE', tail: ['kmesh.c:1: error'] }, 'kept for the table of capabilities');
+  t.match(ctx.lines.filter(({ level }) => level >= 40), [
+    { level: 40, msg: /^phase b \(2\/3\): failed, \d+ ms; the node comes up without l7-http$/, outcome: 'forgone' },
+    { level: 40, error: { code: 'KM_MODULE_COMPILE', tail: ['kmesh.c:1: error'] } },
+  ]);
+  t.match(timingSummary(timings), /^3 phases in \d+ ms: .*; failed: b$/);
+  await undoPhases(begun, ctx, 'all');
+  t.same(events.slice(2), ['undo c all', 'undo b all', 'undo a all'], 'what it left half-done is undone with the others');
+
+  const strict = testContext(temporaryFolder(t), { options: { require: ['l7-http'] } });
+  t.equal((await runPhases(phases, strict)).error?.code, 'KM_MODULE_COMPILE');
+  const other = testContext(temporaryFolder(t), { options: { require: ['l4-ipv4'] } });
+  t.equal((await runPhases(phases, other)).error, undefined, 'another one is required');
+});
+
 t.test('what nobody foresaw is an internal error, not a silent one', async (t) => {
   const ctx = testContext(temporaryFolder(t));
   const { error } = await runPhases([phase('a', [], { run: () => Promise.reject(new TypeError('x is not a function')) })], ctx);

@@ -10,7 +10,9 @@ import { superviseDaemonBy } from '../../agent/phases/superviseDaemon.js';
 import { restartDelay, type RestartTimes } from '../../agent/supervisor/backoff.js';
 import { adminPort } from '../../agent/supervisor/command.js';
 import { recordProcesses } from '../../agent/supervisor/processes.js';
+import type { Sys } from '../../agent/sys.js';
 import { type TestContext, temporaryFolder, testContext } from '../helpers/agentContext.js';
+import { FakeKernel } from '../helpers/fakeModules.js';
 import { type DiaryEntry, freePort, installFakeDaemon, type Life, readDiary } from '../helpers/fakeDaemon.js';
 
 /** Fast enough for a test; the order of magnitudes is that of the real ones. */
@@ -24,13 +26,14 @@ interface Stage {
   readonly events: (name: string) => DiaryEntry[];
 }
 
-async function stage(t: Tap, life: Life, options: Partial<TestContext['options']> = {}): Promise<Stage> {
+async function stage(t: Tap, life: Life, options: Partial<TestContext['options']> = {}, sys: Partial<Sys> = {}): Promise<Stage> {
   const folder = temporaryFolder(t);
   installFakeDaemon(folder, life);
   const port = await freePort();
   const build = { key: 'k', folder, include: folder, objects: path.join(folder, 'objects'), module: path.join(folder, 'module') };
   const ctx = testContext(folder, {
     root: folder,
+    sys,
     results: { build, attachFolder: '/sys/fs/cgroup' },
     options: { daemonArgs: ['--xds-plaintext', '--admin-port', String(port)], ...options },
   });
@@ -207,6 +210,40 @@ t.test('pins', async (t) => {
   const stuck = await pinned({ cleanupFails: true }, false);
   await t.rejects(stuck.phase.undo(stuck.ctx, 'all'), { code: 'KM_DAEMON_CLEANUP', tail: ['pins are stuck'] });
   rmSync(stuck.pins, { recursive: true });
+});
+
+t.test('whether requests are routed is what the daemon says', async (t) => {
+  const cases: readonly (readonly [Life, { answer: string; evidence: string } | undefined])[] = [
+    [{ l7: { state: 'on', reason: 'requests are routed' } }, { answer: 'yes', evidence: 'requests are routed' }],
+    [{ l7: { state: 'off', reason: 'no tracepoint' } }, { answer: 'no', evidence: 'no tracepoint' }],
+    [{ l7: { state: 'maybe', reason: 'x' } }, undefined],
+    [{}, undefined],
+  ];
+  for (const [life, expected] of cases) {
+    const { ctx, phase } = await stage(t, life);
+    await phase.run(ctx);
+    t.same(ctx.results.requestPrograms, expected);
+  }
+});
+
+t.test('connections that kmesh.ko holds back go on while the pinned programs can still say where', async (t) => {
+  const kernel = new FakeKernel({ loaded: { abi: 1, accepting: true, deferred: 2 }, drainMs: 30 });
+  const { readText, writeExisting } = kernel.sys;
+  const { ctx, phase, events } = await stage(t, {}, {}, { readText: readText!, writeExisting: writeExisting! });
+  const pins = path.join(ctx.options.bpfFsPath, 'bpf_kmesh');
+  await phase.run(ctx);
+  mkdirSync(pins, { recursive: true });
+  let pinnedWhileDraining = true;
+  let now = 0;
+  const draining = { ...ctx.sys, now: () => now, sleep: (ms: number) => ((pinnedWhileDraining &&= existsSync(pins)), (now += ms), kernel.sys.sleep!(ms)) };
+  ctx.abort();
+  await phase.hold(ctx);
+  Object.assign(ctx.sys, draining);
+  await phase.undo(ctx, 'all');
+  t.same(kernel.events, ['accepting=0']);
+  t.equal(events('SIGTERM').length, 1, 'the daemon ended before');
+  t.ok(now >= 60 && pinnedWhileDraining);
+  t.notOk(existsSync(pins));
 });
 
 t.test('a daemon that an earlier agent left behind is ended first', async (t) => {

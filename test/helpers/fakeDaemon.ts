@@ -30,7 +30,7 @@ if (life.dies !== undefined && !(born > (life.times ?? Infinity))) {
   const server = http.createServer((request, response) => {
     const reason = (life.reasons ?? [])[asked++];
     response.writeHead(reason === undefined ? 200 : 503);
-    response.end(JSON.stringify(reason === undefined ? { ready: true } : { ready: false, code: 'KM_XDS_UNREACHABLE', reason }));
+    response.end(JSON.stringify(reason === undefined ? { ready: true, l7: life.l7 } : { ready: false, code: 'KM_XDS_UNREACHABLE', reason }));
   });
   server.listen(Number(option('--admin-port')), '127.0.0.1');
 }
@@ -45,6 +45,8 @@ export interface Life {
   readonly says?: string;
   /** Reasons for not being ready, one an answer; then it is. */
   readonly reasons?: readonly string[];
+  /** What it says of its programs for requests when it is ready. */
+  readonly l7?: { readonly state: string; readonly reason: string };
   /** Ignores signals. */
   readonly stubborn?: boolean;
   readonly cleanupFails?: boolean;
