@@ -75,7 +75,7 @@ function endpointsOf(cluster: string, place: number): Endpoint[] {
   }));
 }
 
-function clusterResource(name: string): Resource {
+export function clusterResource(name: string): Resource {
   return {
     '@type': 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
     name,

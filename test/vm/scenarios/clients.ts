@@ -4,10 +4,11 @@ import { routingEvents } from '../proof/daemon.js';
 import { startBackends } from '../proof/backends.js';
 import { CLIENT_KINDS, rawClient } from '../proof/clients.js';
 import type { Checks, Context } from '../guest/scenario.js';
+import { checkEveryCase } from '../proof/everyCase.js';
 import { finish } from '../proof/programs.js';
 import { clientRequest, complaint } from '../proof/requests.js';
 import { KMESH_MODULE, startProof, type Proof } from '../proof/stage.js';
-import { expected, type Case, type RequestTable } from '../requests/table.js';
+import type { Case, RequestTable } from '../requests/table.js';
 
 export const name = 'clients';
 export const limitSeconds = 900;
@@ -28,17 +29,13 @@ export async function run(t: Checks, context: Context): Promise<void> {
   }
 }
 
-/** All cases, one after the other, and why those went to the default decision that did. */
-async function everyCase(t: Checks, { table: { cases } }: Proof, { folder }: Context): Promise<void> {
+/** All cases, and why those went to the default decision that did. */
+async function everyCase(t: Checks, { table }: Proof, context: Context): Promise<void> {
   const before = await routingEvents();
-  const outcomes = new Map((await rawClient(cases.map(clientRequest), folder)).map((outcome) => [outcome.name, outcome]));
+  await checkEveryCase(t, table, context);
   const after = await routingEvents();
-  for (const one of cases) {
-    const problem = complaint(one, outcomes.get(one.name));
-    t.ok(problem === undefined, `${one.name}: ${expected(one).join(' or ')}`, problem);
-  }
   const counted = Object.entries(after).map(([event, count]) => [event, count - (before[event] ?? 0)] as const);
-  t.equal(Object.fromEntries(counted.filter(([, count]) => count > 0)), eventsOf(cases), 'the daemon counts each decision by its reason');
+  t.equal(Object.fromEntries(counted.filter(([, count]) => count > 0)), eventsOf(table.cases), 'the daemon counts each decision by its reason');
 }
 
 function eventsOf(cases: readonly Case[]): Record<string, number> {
