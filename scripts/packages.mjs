@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the operating system has to provide, found out by looking, not by asking a package database:
 // each need names the files that prove it and the packages that bring it.
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 
@@ -10,6 +10,12 @@ const libraryFolders = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu
 const command = (name) => () => (process.env.PATH ?? '').split(':').some((dir) => dir && existsSync(path.join(dir, name)));
 const file = (name) => () => existsSync(name);
 const library = (name) => () => libraryFolders.some((dir) => existsSync(path.join(dir, name)));
+/** Its place differs with distribution and version; clang knows it. */
+const clangRuntime = (name) => () => {
+  const { status, stdout } = spawnSync('clang', ['-print-resource-dir'], { encoding: 'utf8' });
+  const folder = status === 0 ? path.join(stdout.trim(), 'lib') : '';
+  return existsSync(folder) && readdirSync(folder, { recursive: true }).some((file) => path.basename(file).startsWith(`libclang_rt.${name}`));
+};
 
 const runtime = [
   { what: 'clang', present: command('clang'), apt: 'clang', dnf: 'clang' },
@@ -24,6 +30,7 @@ const runtime = [
 
 const tests = [
   { what: 'gcc', present: command('gcc'), apt: 'gcc', dnf: 'gcc' },
+  { what: "clang's sanitizers and libFuzzer", present: clangRuntime('fuzzer'), apt: 'libclang-rt-dev', dnf: 'compiler-rt' },
   { what: 'C library headers', present: file('/usr/include/stdio.h'), apt: 'libc6-dev', dnf: 'glibc-devel' },
   { what: 'openssl', present: command('openssl'), apt: 'openssl', dnf: 'openssl' },
 ];
@@ -35,6 +42,7 @@ const vm = [
   { what: 'cpio', present: command('cpio'), apt: 'cpio' },
   { what: 'xz', present: command('xz'), apt: 'xz-utils' },
   { what: 'depmod', present: command('depmod'), apt: 'kmod' },
+  { what: 'go', present: command('go'), apt: 'golang-go' },
   { what: 'static C library', present: library('libc.a'), apt: 'libc6-dev' },
   { what: "keys of Debian's archive", present: file('/usr/share/keyrings/debian-archive-keyring.gpg'), apt: 'debian-archive-keyring' },
   { what: 'flex', present: command('flex'), apt: 'flex' },

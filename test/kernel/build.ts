@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Compiles the pure files of kernel/ with a program of this folder. */
+/** Compiles the pure files of kernel/ with a program of this folder: with clang, which brings the fuzzer too. Kernel builds are gcc's part. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -12,7 +12,8 @@ const CONTRACT = path.resolve('bpf/include');
 /** Kernels before 5.18 are C89 with GNU's extensions and want declarations first. */
 const AS_OLD_KERNELS = ['-std=gnu89', '-Wdeclaration-after-statement', '-Wmissing-prototypes'];
 const STRICT = ['-Wall', '-Wextra', '-Werror'];
-const SANITIZED = ['-O1', '-g', '-fno-omit-frame-pointer', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+/** Options for a program in which a wrong access or undefined behaviour is an end with a report. */
+export const sanitized = (...more: readonly string[]): string[] => ['-O1', '-g', '-fno-omit-frame-pointer', `-fsanitize=${['address', 'undefined', ...more].join(',')}`, '-fno-sanitize-recover=all'];
 
 /** A fault to build in: in this file of kernel/, that text becomes the other. */
 export interface Fault {
@@ -22,7 +23,6 @@ export interface Fault {
 }
 
 export interface Program {
-  readonly compiler?: string;
   /** Files of this folder. */
   readonly sources: readonly string[];
   readonly options?: readonly string[];
@@ -35,11 +35,11 @@ let programs = 0;
 const objects = new Map<string, string>();
 
 /** @returns its path, in a folder that goes with the process. @throws with what the compiler said. */
-export function buildProgram({ compiler = 'gcc', sources, options = SANITIZED, fault }: Program): string {
+export function buildProgram({ sources, options = sanitized(), fault }: Program): string {
   folder ??= temporaryFolder();
   const place = path.join(folder, String(programs++));
   mkdirSync(place);
-  const command = [compiler, ...options];
+  const command = ['clang', ...options];
   const files = [...sources.map((name) => path.join(HERE, name)), ...pureSources().map((name) => (name === fault?.file ? faulty(fault, place) : path.join(KERNEL, name)))];
   const program = path.join(place, path.parse(sources[0]!).name);
   run([...command, '-o', program, ...files.map((file) => compile(command, file))]);

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { buildProgram, type Fault } from './build.js';
+import { buildProgram, sanitized, type Fault } from './build.js';
 import { EDGE_HEADS } from './edgeHeads.js';
 
 const HERE = path.resolve('test/kernel');
@@ -11,8 +11,7 @@ const LONGEST = 2048;
 
 /** @throws with what clang said. */
 export function buildFuzzer(fault?: Fault): string {
-  const options = ['-O1', '-g', '-fno-omit-frame-pointer', '-fsanitize=fuzzer,address,undefined', '-fno-sanitize-recover=all'];
-  return buildProgram({ compiler: 'clang', sources: ['fuzzHeads.c', 'headCheck.c'], options, ...(fault && { fault }) });
+  return buildProgram({ sources: ['fuzzHeads.c', 'headCheck.c'], options: sanitized('fuzzer'), ...(fault && { fault }) });
 }
 
 export interface FuzzRun {

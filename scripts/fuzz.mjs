@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// `npm run fuzz [-- SECONDS]`: sets up what the fuzzer needs and runs it.
+import process from 'node:process';
+import { root, setup } from './setup.mjs';
+import { runTypescript } from './typescript.mjs';
+
+process.chdir(root);
+try {
+  setup({ forTests: true });
+} catch (error) {
+  process.stderr.write(`fuzz: ${error.message}\n`);
+  process.exit(1);
+}
+await runTypescript('test/kernel/fuzzCommand.ts');
