@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The least that makes kmesh.ko work, to test it without the daemon: connections to port 80 are held back, and go on
+ * to the same address at port 8001 when the request's path begins with /a, 8002 with /b, else 8000. Port 81 is denied.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "kmesh/request.h"
+
+#define IPPROTO_TCP 6
+#define TCP_CONGESTION 13
+#define EPERM 1
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct km_request);
+} requests SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct km_request);
+} scratch SEC(".maps");
+
+/* By verdict; 0: connections that were not held back. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 16);
+	__type(key, __u32);
+	__type(value, __u64);
+} seen SEC(".maps");
+
+SEC("raw_tp/kmesh_request")
+int publish(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u64 cookie = ctx->args[0];
+	__u32 zero = 0;
+	struct km_request *copy = bpf_map_lookup_elem(&scratch, &zero);
+
+	if (!ctx->args[1] || !copy) {
+		bpf_map_delete_elem(&requests, &cookie);
+		return 0;
+	}
+	bpf_probe_read_kernel(copy, sizeof(*copy), (const void *)ctx->args[1]);
+	bpf_map_update_elem(&requests, &cookie, copy, BPF_ANY);
+	return 0;
+}
+
+static __always_inline void count(__u32 verdict)
+{
+	__u64 *counter = bpf_map_lookup_elem(&seen, &verdict);
+
+	if (counter)
+		__sync_fetch_and_add(counter, 1);
+}
+
+static __always_inline __u16 port_of(const struct km_request *request)
+{
+	char path[2] = { 0, 0 };
+
+	if (request->verdict != KM_HEAD_COMPLETE || request->field[KM_FIELD_PATH].len < 2)
+		return 8000;
+	bpf_probe_read_kernel(path, sizeof(path), (const void *)(request->text + request->field[KM_FIELD_PATH].off));
+	return path[1] == 'a' ? 8001 : path[1] == 'b' ? 8002 : 8000;
+}
+
+static __always_inline int steer(struct bpf_sock_addr *ctx)
+{
+	char name[16] = KM_TAKEOVER_NAME;
+	struct km_request *request;
+	__u64 cookie;
+
+	if (ctx->user_port == bpf_htons(81))
+		return 0;
+	if (ctx->user_port != bpf_htons(80) || ctx->protocol != IPPROTO_TCP)
+		return 1;
+	cookie = bpf_get_socket_cookie(ctx);
+	request = bpf_map_lookup_elem(&requests, &cookie);
+	if (request) {
+		count(request->verdict);
+		ctx->user_port = bpf_htons(port_of(request));
+	} else if (bpf_setsockopt(ctx, IPPROTO_TCP, TCP_CONGESTION, name, sizeof(KM_TAKEOVER_NAME)) != -EPERM) {
+		count(0);
+		ctx->user_port = bpf_htons(8000);
+	}
+	return 1;
+}
+
+SEC("cgroup/connect4")
+int steer4(struct bpf_sock_addr *ctx)
+{
+	return steer(ctx);
+}
+
+SEC("cgroup/connect6")
+int steer6(struct bpf_sock_addr *ctx)
+{
+	return steer(ctx);
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";
