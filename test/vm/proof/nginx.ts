@@ -53,7 +53,7 @@ http { access_log off; client_max_body_size 1m; ${places.join(' ')} ${servers.jo
 }
 
 /** nginx says nothing when it is ready; a connection that it takes does. */
-async function accepts(port: number): Promise<void> {
+export async function accepts(port: number): Promise<void> {
   const deadline = Date.now() + 30_000;
   for (;;) {
     const taken = await new Promise<boolean>((resolve) => {
