@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Hooks of the data plane at L4. Each is thin: it turns its context into a
- * struct km_connection, lets lib/ decide, and writes the answer back.
+ * Hooks of the data plane. Each is thin: it turns its context into a struct
+ * km_connection, lets lib/ decide, and writes the answer back.
  */
 #include <linux/bpf.h>
 #include <linux/in.h>
@@ -12,8 +12,11 @@
 #include "connection.h"
 #include "follow.h"
 #include "kmesh/layout.h"
+#include "l7.h"
 #include "maps.h"
+#include "publish.h"
 #include "reason.h"
+#include "settings.h"
 
 SEC("cgroup/connect4")
 int km_connect4(struct bpf_sock_addr *ctx)
@@ -28,7 +31,7 @@ int km_connect4(struct bpf_sock_addr *ctx)
 		return km_verdict(KM_REASON_NO_LISTENER);
 
 	km_connection_from4(&conn, ctx);
-	reason = km_connect(&conn, ctx->sk);
+	reason = km_connect(&conn, ctx);
 	if (km_is_steered(reason))
 		km_write4(ctx, conn.to.addr, conn.to.port);
 	return km_verdict(reason);
@@ -46,7 +49,7 @@ int km_connect6(struct bpf_sock_addr *ctx)
 		return km_verdict(KM_REASON_NO_LISTENER);
 
 	km_connection_from6(&conn, ctx);
-	reason = km_connect(&conn, ctx->sk);
+	reason = km_connect(&conn, ctx);
 	if (km_is_steered(reason))
 		km_write6(ctx, conn.to.addr, conn.to.port);
 	return km_verdict(reason);
@@ -92,6 +95,25 @@ int km_sock_release(struct bpf_sock *ctx)
 	if (sock && sock->count == KM_SOCK_RESERVED)
 		km_sock_give_back(sock);
 	return KM_ALLOW;
+}
+
+/*
+ * kmesh.ko shows the request of a socket here that it is about to connect, and
+ * withdraws it afterwards: request.h.
+ */
+SEC("raw_tp/kmesh_request")
+int km_request_publish(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u64 cookie = ctx->args[0];
+	const struct km_request *request = (const void *)ctx->args[1];
+
+	if (!km_settings.requests)
+		return 0;
+	if (!request)
+		km_withdraw(cookie);
+	else if (!km_publish(cookie, request))
+		km_l7_count(KM_L7_NOT_PUBLISHED);
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -43,6 +43,10 @@ const table = {
   'max-clusters': size('Clusters (map km_cluster)', 65536),
   'max-endpoints': size('Endpoints of all clusters and families (map km_slot)', 1048576),
   'max-splits': size('Arms of all weighted clusters (map km_split)', 65536),
+  'max-route-tables': size('Route tables (map km_routes)', 4096),
+  'max-virtual-hosts': size('Virtual hosts of all route tables (map km_vhost)', 65536),
+  'max-domains': size('Host names of all virtual hosts, and as many with a wildcard (maps km_domain, km_wild)', 262144),
+  'max-route-steps': size('Steps of the routes of all virtual hosts (map km_step)', 524288),
   cleanup: { type: 'boolean', default: false, describe: 'Remove pinned links and maps, then end' },
 } satisfies Record<string, YargsOptions>;
 
@@ -91,6 +95,10 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv = p
       clusters: positive('max-clusters', Number(given['max-clusters']), MAX_ENTRIES),
       endpoints: positive('max-endpoints', Number(given['max-endpoints']), MAX_ENTRIES),
       splits: positive('max-splits', Number(given['max-splits']), MAX_ENTRIES),
+      routeTables: positive('max-route-tables', Number(given['max-route-tables']), MAX_ENTRIES),
+      virtualHosts: positive('max-virtual-hosts', Number(given['max-virtual-hosts']), MAX_ENTRIES),
+      domains: positive('max-domains', Number(given['max-domains']), MAX_ENTRIES),
+      routeSteps: positive('max-route-steps', Number(given['max-route-steps']), MAX_ENTRIES),
     },
     cleanup: given.cleanup,
   };

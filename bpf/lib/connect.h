@@ -2,6 +2,7 @@
 #ifndef KMESH_LIB_CONNECT_H
 #define KMESH_LIB_CONNECT_H
 
+#include <linux/bpf.h>
 #include <linux/types.h>
 #include <bpf/bpf_helpers.h>
 
@@ -13,13 +14,12 @@
 #include "listener.h"
 #include "maps.h"
 #include "reason.h"
-
-/* Real group id of the agent and the daemon; set by the daemon before it loads the object. */
-const volatile __u32 km_own_gid = 0;
+#include "request.h"
+#include "settings.h"
 
 static __always_inline int km_is_own(void)
 {
-	return km_own_gid && bpf_get_current_uid_gid() >> 32 == km_own_gid;
+	return km_settings.own_gid && bpf_get_current_uid_gid() >> 32 == km_settings.own_gid;
 }
 
 /* Where the target of a listener sends a connection. */
@@ -61,7 +61,7 @@ static __always_inline enum km_reason km_sock_remember(const struct km_connectio
 	return reason;
 }
 
-static __always_inline enum km_reason km_decide(struct km_connection *conn, struct bpf_sock *sk)
+static __always_inline enum km_reason km_decide(struct km_connection *conn, struct bpf_sock_addr *ctx)
 {
 	struct km_listener listener;
 	enum km_reason reason;
@@ -70,9 +70,13 @@ static __always_inline enum km_reason km_decide(struct km_connection *conn, stru
 		return KM_REASON_OWN_CONNECTION;
 	if (!km_listener_find(conn, &listener))
 		return KM_REASON_NO_LISTENER;
-	reason = km_target_decide(conn, &listener);
+	reason = km_request_decide(ctx, &listener);
+	if (reason == KM_REASON_DEFERRED)
+		return reason;
+	if (reason == KM_REASON_UNSPEC)
+		reason = km_target_decide(conn, &listener);
 	if (km_is_steered(reason))
-		reason = km_sock_remember(conn, sk, reason);
+		reason = km_sock_remember(conn, ctx->sk, reason);
 	km_listener_count(listener.listener_id, reason);
 	km_cluster_count(conn->cluster_state, reason);
 	return reason;
@@ -83,16 +87,16 @@ static __always_inline enum km_reason km_decide(struct km_connection *conn, stru
  * connect() to AF_UNSPEC: what it was before is settled first, and forgotten
  * unless it is steered again.
  */
-static __always_inline enum km_reason km_connect(struct km_connection *conn, struct bpf_sock *sk)
+static __always_inline enum km_reason km_connect(struct km_connection *conn, struct bpf_sock_addr *ctx)
 {
-	struct km_sock *before = bpf_sk_storage_get(&km_sock, sk, 0, 0);
+	struct km_sock *before = bpf_sk_storage_get(&km_sock, ctx->sk, 0, 0);
 	enum km_reason reason;
 
 	if (before)
 		km_sock_give_back(before);
-	reason = km_decide(conn, sk);
+	reason = km_decide(conn, ctx);
 	if (before && !km_is_steered(reason))
-		bpf_sk_storage_delete(&km_sock, sk);
+		bpf_sk_storage_delete(&km_sock, ctx->sk);
 	return reason;
 }
 

@@ -111,6 +111,14 @@ struct {
 	__type(value, struct km_sock);
 } km_sock SEC(".maps");
 
+/* Where km_request_publish puts a record together. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct km_published);
+} km_scratch SEC(".maps");
+
 /* Copies a record that ends in a lock, without the lock. See layout.h. */
 #define km_copy_record(to, record)						\
 	do {									\

@@ -11,6 +11,10 @@ const NOTHING: MapContents = {
   splits: [],
   clusters: [],
   slots: [],
+  routes: [],
+  domains: [],
+  vhosts: [],
+  steps: [],
   names: [],
   states: { listeners: [], clusters: [], endpoints: [] },
 };

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { HostDomain, RouteStep } from '../model/routeTable.js';
+
 /**
  * Map operations: what daemon/diff produces and daemon/maps carries out, in order.
  * The records mirror the structs of bpf/include/kmesh/layout.h field by field.
@@ -10,6 +12,11 @@ export type MapName =
   | 'km_split'
   | 'km_cluster'
   | 'km_slot'
+  | 'km_routes'
+  | 'km_domain'
+  | 'km_wild'
+  | 'km_vhost'
+  | 'km_step'
   | 'km_listener_state'
   | 'km_cluster_state'
   | 'km_endpoint_state'
@@ -25,18 +32,22 @@ export interface FrontendRecordKey {
 
 export type TargetKind = 'cluster' | 'split' | 'pass' | 'refuse';
 
-/** struct km_listener. */
-export interface FrontendRecord {
-  readonly listenerId: number;
+/** Where struct km_listener and a last step of a program lead. */
+export interface TargetRecord {
   readonly kind: TargetKind;
   /** Cluster id or split id; 0 for pass and refuse. */
   readonly target: number;
   /** Slots of the split; 0 otherwise. */
   readonly n: number;
-  /** Id of the route table that requests are routed by; 0: they are not read. */
-  readonly routes: number;
   /** Number of `enum km_reason`. */
   readonly reason: number;
+}
+
+/** struct km_listener. */
+export interface FrontendRecord extends TargetRecord {
+  readonly listenerId: number;
+  /** Id of the route table that requests are routed by; 0: they are not read. */
+  readonly routes: number;
 }
 
 /** struct km_split. */
@@ -73,6 +84,35 @@ export interface SlotRecord {
   readonly threshold: number;
 }
 
+/** struct km_routes. */
+export interface RoutesRecord {
+  /** Id of the virtual host of the domain `*`; 0: none. */
+  readonly any: number;
+  readonly ignorePort: boolean;
+}
+
+/** struct km_domain_key; struct km_wild_key for suffixes and prefixes. */
+export interface DomainRecordKey {
+  readonly routes: number;
+  readonly kind: Exclude<HostDomain['kind'], 'any'>;
+  readonly text: string;
+}
+
+/** struct km_vhost. */
+export interface VhostRecord {
+  readonly program: number;
+  /** Steps of the program. */
+  readonly n: number;
+}
+
+/** struct km_step: a step of the model, with the ids of what it leads to. */
+export type StepRecord = Exclude<RouteStep, { readonly op: 'target' }> | (TargetRecord & { readonly op: 'target' });
+
+export interface StepKey {
+  readonly program: number;
+  readonly index: number;
+}
+
 export interface SplitKey {
   readonly splitId: number;
   readonly index: number;
@@ -94,13 +134,20 @@ export type Operation =
   | { readonly op: 'put'; readonly map: 'km_split'; readonly key: SplitKey; readonly value: SplitRecord }
   | { readonly op: 'put'; readonly map: 'km_cluster'; readonly key: number; readonly value: ClusterRecord }
   | { readonly op: 'put'; readonly map: 'km_slot'; readonly key: SlotKey; readonly value: SlotRecord }
+  | { readonly op: 'put'; readonly map: 'km_routes'; readonly key: number; readonly value: RoutesRecord }
+  /** The value is the id of a virtual host. */
+  | { readonly op: 'put'; readonly map: 'km_domain' | 'km_wild'; readonly key: DomainRecordKey; readonly value: number }
+  | { readonly op: 'put'; readonly map: 'km_vhost'; readonly key: number; readonly value: VhostRecord }
+  | { readonly op: 'put'; readonly map: 'km_step'; readonly key: StepKey; readonly value: StepRecord }
   /** A counter entry, all zero. Never overwrites an entry that is there. */
   | { readonly op: 'put'; readonly map: 'km_listener_state' | 'km_cluster_state' | 'km_endpoint_state'; readonly key: number; readonly value: null }
   | { readonly op: 'put'; readonly map: 'km_name'; readonly key: NameKey; readonly value: string }
   | { readonly op: 'delete'; readonly map: 'km_listener' | 'km_prefix'; readonly key: FrontendRecordKey }
   | { readonly op: 'delete'; readonly map: 'km_split'; readonly key: SplitKey }
   | { readonly op: 'delete'; readonly map: 'km_slot'; readonly key: SlotKey }
-  | { readonly op: 'delete'; readonly map: 'km_cluster' | 'km_listener_state' | 'km_cluster_state' | 'km_endpoint_state'; readonly key: number }
+  | { readonly op: 'delete'; readonly map: 'km_domain' | 'km_wild'; readonly key: DomainRecordKey }
+  | { readonly op: 'delete'; readonly map: 'km_step'; readonly key: StepKey }
+  | { readonly op: 'delete'; readonly map: 'km_routes' | 'km_vhost' | 'km_cluster' | 'km_listener_state' | 'km_cluster_state' | 'km_endpoint_state'; readonly key: number }
   | { readonly op: 'delete'; readonly map: 'km_name'; readonly key: NameKey }
   /** Wait until no program run that began before this point is still going (an RCU grace period). */
   | { readonly op: 'barrier' };
@@ -114,6 +161,10 @@ export interface MapContents {
   readonly splits: readonly { readonly key: SplitKey; readonly value: SplitRecord }[];
   readonly clusters: readonly { readonly id: number; readonly value: ClusterRecord }[];
   readonly slots: readonly { readonly key: SlotKey; readonly value: SlotRecord }[];
+  readonly routes: readonly { readonly id: number; readonly value: RoutesRecord }[];
+  readonly domains: readonly { readonly key: DomainRecordKey; readonly vhost: number }[];
+  readonly vhosts: readonly { readonly id: number; readonly value: VhostRecord }[];
+  readonly steps: readonly { readonly key: StepKey; readonly value: StepRecord }[];
   readonly names: readonly { readonly key: NameKey; readonly name: string }[];
   /** Ids that have counter entries, so that orphans of a crash between two writes are swept. */
   readonly states: { readonly listeners: readonly number[]; readonly clusters: readonly number[]; readonly endpoints: readonly number[] };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import fs from 'node:fs';
 import path from 'node:path';
-import { DataplaneError, withCode } from './errors.js';
+import { DataplaneError, LibbpfError, withCode } from './errors.js';
+import { STRUCTS } from './layout.js';
 import { call, callForEffect, callForPointer, callForString, tryCall, tryCallForPointer, type Pointer } from './libbpf.js';
 import { BpfMap } from './map.js';
 import { makeMapsFolder, mapsFolder } from './pins.js';
@@ -21,28 +22,55 @@ export interface LoadedObject {
   /** The maps are those that an earlier process pinned. */
   readonly adopted: boolean;
   readonly keptSizes: readonly KeptSize[];
+  /** Why the kernel does not let programs read requests; undefined when it does. */
+  readonly requestsRefused: string | undefined;
 }
 
 /**
  * Loads the object's programs with the pinned maps, if there is a whole set of the same form, else with new
  * ones, which it pins. A set with holes is not adopted: its records name ids that are in the holes.
  *
+ * A kernel that refuses the programs is asked once more without the code that reads requests: one that is locked
+ * down for confidentiality has no bpf_probe_read_kernel, and connections are steered there all the same.
+ *
  * @throws DataplaneError KM_BPF_OBJECT, KM_BPF_LOAD, KM_BPF_FS.
  */
 export function loadObject(objectFile: string, pinRoot: string, sizes: MapSizes, ownGid: number): LoadedObject {
+  try {
+    return loadWith({ ownGid, requests: true }, objectFile, pinRoot, sizes);
+  } catch (error) {
+    if (!(error instanceof DataplaneError) || error.code !== 'KM_BPF_LOAD') throw error;
+    return { ...loadWith({ ownGid, requests: false }, objectFile, pinRoot, sizes), requestsRefused: refusal(error) };
+  }
+}
+
+/** struct km_settings. */
+interface Settings {
+  readonly ownGid: number;
+  readonly requests: boolean;
+}
+
+function loadWith(settings: Settings, objectFile: string, pinRoot: string, sizes: MapSizes): LoadedObject {
   const object = openObject(objectFile);
   try {
     const declared = declaredMaps(object, objectFile);
     setSizes(declared, sizes);
-    setOwnGid(object, objectFile, ownGid);
+    setSettings(object, objectFile, settings);
     const { adopted, keptSizes } = adoptMaps(declared, mapsFolder(pinRoot));
     withCode('KM_BPF_LOAD', objectFile, () => call('bpf_object__load', object));
     if (!adopted) pinMaps(declared, makeMapsFolder(pinRoot));
-    return { object, maps: openMaps(declared), adopted, keptSizes };
+    return { object, maps: openMaps(declared), adopted, keptSizes, requestsRefused: undefined };
   } catch (error) {
     closeObject(object);
     throw error;
   }
+}
+
+/** What the verifier said last, before its statistics; else the first line of the error. */
+function refusal(error: DataplaneError): string {
+  const lines = (error.cause instanceof LibbpfError ? error.cause.message : error.message).split('\n');
+  const statistics = lines.findIndex((line) => /^processed \d+ insns/.test(line));
+  return (statistics > 0 ? lines[statistics - 1] : lines[0])!.trim();
 }
 
 /** Frees the object and closes its maps and programs; what is pinned stays in force. */
@@ -86,13 +114,15 @@ function setSizes(declared: DeclaredMaps, sizes: MapSizes): void {
   for (const name of MAP_NAMES) call('bpf_map__set_max_entries', declared.get(name)!, RECORDS[name].entries(sizes));
 }
 
-/** km_own_gid is the only constant of the programs, so .rodata is this one number. */
-function setOwnGid(object: Pointer, file: string, ownGid: number): void {
+/** km_settings is the only constant of the programs, so .rodata is this one struct. */
+function setSettings(object: Pointer, file: string, { ownGid, requests }: Settings): void {
+  const { size, fields } = STRUCTS.km_settings;
   const [, rodata] = [...mapsOf(object)].find(([name]) => name.endsWith('.rodata')) ?? [];
-  const value = Buffer.alloc(4);
-  value.writeUInt32LE(ownGid);
-  if (rodata === undefined || shapeOf(rodata).valueSize !== value.length) throw new DataplaneError('KM_BPF_OBJECT', `${file}: .rodata is not km_own_gid alone`);
-  call('bpf_map__set_initial_value', rodata, value, value.length);
+  const value = Buffer.alloc(size);
+  value.writeUInt32LE(ownGid, fields.own_gid);
+  value.writeUInt32LE(requests ? 1 : 0, fields.requests);
+  if (rodata === undefined || shapeOf(rodata).valueSize !== size) throw new DataplaneError('KM_BPF_OBJECT', `${file}: .rodata is not km_settings alone`);
+  call('bpf_map__set_initial_value', rodata, value, size);
 }
 
 interface Shape {

@@ -96,14 +96,15 @@ export class BpfMap {
 
   /** @returns false where batches are not possible. */
   #eachBatch(visit: (keys: Buffer, values: Buffer, count: number) => void): boolean {
-    const keys = Buffer.alloc(BATCH * this.keySize);
-    const values = Buffer.alloc(BATCH * this.valueSize);
+    const most = Math.min(BATCH, this.maxEntries);
+    const keys = Buffer.alloc(most * this.keySize);
+    const values = Buffer.alloc(most * this.valueSize);
     // The position: a bucket number of hash maps, a key of others (man bpf, BPF_MAP_LOOKUP_BATCH).
     let from: Buffer | null = null;
     let to: Buffer = Buffer.alloc(Math.max(4, this.keySize));
     for (;;) {
       const count = Buffer.alloc(4);
-      count.writeUInt32LE(BATCH);
+      count.writeUInt32LE(most);
       const result = tryCall('bpf_map_lookup_batch', this.fd, from, to, keys, values, count, batchOptions(0));
       if (result === -ENOTSUPP && from === null) {
         this.#batches = false;

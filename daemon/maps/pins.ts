@@ -60,7 +60,7 @@ export function otherMapsFolders(root: string): string[] {
 
 /** Unlinks the maps of a folder of ours, then the folder. @returns what was not ours and stays. */
 export function removeMaps(folder: string): string[] {
-  return removeFolder(folder, (name) => /^km_[a-z_]+$/.test(name));
+  return removeFolder(folder, (name) => /^km_[a-z0-9_]+$/.test(name));
 }
 
 export interface RemovedPins {

@@ -3,7 +3,7 @@ import type { MapContents, MapName } from '../diff/operations.js';
 import type { Codec } from './codec.js';
 import { DataplaneError } from './errors.js';
 import { call } from './libbpf.js';
-import { ENUMS, type ReasonName } from './layout.js';
+import { ENUMS, type L7EventName, type ReasonName } from './layout.js';
 import type { BpfMap } from './map.js';
 import { RECORDS, type AnyMapName } from './records.js';
 import type { ClusterCounters, EndpointCounters, ListenerCounters } from './stateCodecs.js';
@@ -19,6 +19,8 @@ export interface Counters {
   readonly endpoints: ReadonlyMap<number, EndpointCounters>;
   /** Connections by what became of them, all reasons. */
   readonly reasons: Readonly<Record<ReasonName, number>>;
+  /** Requests by what became of them. */
+  readonly l7: Readonly<Record<L7EventName, number>>;
 }
 
 /** @throws DataplaneError KM_MAP_ACCESS, also for a record that no version of this layout writes. */
@@ -28,6 +30,10 @@ export function readContents(maps: Maps): MapContents {
     splits: pairs(maps, 'km_split', RECORDS.km_split).map(([key, value]) => ({ key, value })),
     clusters: pairs(maps, 'km_cluster', RECORDS.km_cluster).map(([id, value]) => ({ id, value })),
     slots: pairs(maps, 'km_slot', RECORDS.km_slot).map(([key, value]) => ({ key, value })),
+    routes: pairs(maps, 'km_routes', RECORDS.km_routes).map(([id, value]) => ({ id, value })),
+    domains: [...pairs(maps, 'km_domain', RECORDS.km_domain), ...pairs(maps, 'km_wild', RECORDS.km_wild)].map(([key, vhost]) => ({ key, vhost })),
+    vhosts: pairs(maps, 'km_vhost', RECORDS.km_vhost).map(([id, value]) => ({ id, value })),
+    steps: pairs(maps, 'km_step', RECORDS.km_step).map(([key, value]) => ({ key, value })),
     names: pairs(maps, 'km_name', RECORDS.km_name).map(([key, name]) => ({ key, name })),
     states: {
       listeners: pairs(maps, 'km_listener_state', RECORDS.km_listener_state).map(([id]) => id),
@@ -43,7 +49,8 @@ export function readCounters(maps: Maps): Counters {
     listeners: new Map(pairs(maps, 'km_listener_state', RECORDS.km_listener_state)),
     clusters: new Map(pairs(maps, 'km_cluster_state', RECORDS.km_cluster_state)),
     endpoints: new Map(pairs(maps, 'km_endpoint_state', RECORDS.km_endpoint_state)),
-    reasons: readReasons(maps.km_reason),
+    reasons: readPerCpu(maps.km_reason, ENUMS.km_reason),
+    l7: readPerCpu(maps.km_l7, ENUMS.km_l7_event),
   };
 }
 
@@ -59,16 +66,16 @@ function pairs<K, V>(maps: Maps, name: MapName, codecs: { readonly key: Codec<K>
   return found;
 }
 
-/** Sums of all CPUs. */
-function readReasons(map: BpfMap): Record<ReasonName, number> {
+/** Sums of all CPUs, by name. */
+function readPerCpu<Name extends string>(map: BpfMap, numbers: Readonly<Record<Name, number>>): Record<Name, number> {
   const cpus = call('libbpf_num_possible_cpus');
   const key = Buffer.alloc(map.keySize);
-  const counts = Object.entries(ENUMS.km_reason).map(([name, number]) => {
+  const counts = Object.entries<number>(numbers).map(([name, number]) => {
     key.writeUInt32LE(number);
     const values = map.lookup(key, cpus * map.valueSize);
     let sum = 0;
     for (let at = 0; at < values.length; at += map.valueSize) sum += Number(values.readBigUInt64LE(at));
     return [name, sum] as const;
   });
-  return Object.fromEntries(counts) as Record<ReasonName, number>;
+  return Object.fromEntries(counts) as Record<Name, number>;
 }

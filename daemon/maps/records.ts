@@ -4,6 +4,8 @@ import * as clusters from './clusterCodecs.js';
 import { idKey } from './codec.js';
 import * as frontends from './frontendCodecs.js';
 import * as names from './nameCodecs.js';
+import * as routes from './routeCodecs.js';
+import { step } from './stepCodec.js';
 import * as states from './stateCodecs.js';
 
 /** How many entries the maps get; fixed when a map is created. */
@@ -17,6 +19,13 @@ export interface MapSizes {
   readonly endpoints: number;
   /** Arms of all weighted clusters. */
   readonly splits: number;
+  readonly routeTables: number;
+  /** Virtual hosts of all route tables. */
+  readonly virtualHosts: number;
+  /** Host names of all virtual hosts. */
+  readonly domains: number;
+  /** Steps of the programs of all virtual hosts. */
+  readonly routeSteps: number;
 }
 
 /** Flags of BPF_MAP_UPDATE_ELEM (uapi bpf.h). */
@@ -39,11 +48,21 @@ export const RECORDS = {
   km_split: { key: frontends.splitKey, value: frontends.split, flags: IN_PLACE, entries: (s) => s.splits, option: '--max-splits' },
   km_cluster: { key: idKey, value: clusters.cluster, flags: IN_PLACE, entries: (s) => s.clusters, option: '--max-clusters' },
   km_slot: { key: clusters.slotKey, value: clusters.slot, flags: IN_PLACE, entries: (s) => s.endpoints, option: '--max-endpoints' },
+  km_routes: { key: idKey, value: routes.routes, flags: IN_PLACE, entries: (s) => s.routeTables, option: '--max-route-tables' },
+  km_domain: { key: routes.domainKey, value: routes.domain, flags: IN_PLACE, entries: (s) => s.domains, option: '--max-domains' },
+  km_wild: { key: routes.wildKey, value: routes.wild, flags: BPF_ANY, entries: (s) => s.domains, option: '--max-domains' },
+  km_vhost: { key: idKey, value: routes.vhost, flags: IN_PLACE, entries: (s) => s.virtualHosts, option: '--max-virtual-hosts' },
+  // Without a lock: no step is written twice.
+  km_step: { key: routes.stepKey, value: step, flags: BPF_ANY, entries: (s) => s.routeSteps, option: '--max-route-steps' },
   km_listener_state: { key: idKey, value: states.listenerState, flags: ONCE, entries: (s) => s.listeners + s.prefixes, option: '--max-listeners' },
   km_cluster_state: { key: idKey, value: states.clusterState, flags: ONCE, entries: (s) => s.clusters, option: '--max-clusters' },
   km_endpoint_state: { key: idKey, value: states.endpointState, flags: ONCE, entries: (s) => s.endpoints, option: '--max-endpoints' },
-  km_name: { key: names.nameKey, value: names.name, flags: BPF_ANY, entries: (s) => s.listeners + s.prefixes + s.clusters, option: '--max-clusters' },
+  km_name: { key: names.nameKey, value: names.name, flags: BPF_ANY, entries: namesOf, option: '--max-clusters' },
 } as const satisfies Record<MapName, RecordSpec>;
+
+function namesOf(s: MapSizes): number {
+  return s.listeners + s.prefixes + s.clusters + s.routeTables + s.virtualHosts;
+}
 
 interface RecordSpec {
   readonly key: { readonly size: number };
@@ -56,7 +75,7 @@ interface RecordSpec {
 export const MAP_NAMES = Object.keys(RECORDS) as readonly MapName[];
 
 /** Maps of the object that the programs alone write. They are pinned too: sockets outlive the daemon. */
-export const PROGRAM_MAP_NAMES = ['km_reason', 'km_sock'] as const;
+export const PROGRAM_MAP_NAMES = ['km_reason', 'km_sock', 'km_l7', 'km_request'] as const;
 
 export type AnyMapName = MapName | (typeof PROGRAM_MAP_NAMES)[number];
 

@@ -5,7 +5,9 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import { Dataplane, removePins, type DataplaneErrorCode } from '../../daemon/maps/dataplane.js';
+import { HOOKS } from '../../daemon/maps/hooks.js';
 import { LAYOUT_VERSION } from '../../daemon/maps/layout.js';
+import { ALL_MAP_NAMES } from '../../daemon/maps/records.js';
 import { enterSandbox, makeCgroup } from '../helpers/sandbox.js';
 import { temporaryFolder } from '../helpers/bpfObject.js';
 import { connectIn, holdIn, tally } from './client.js';
@@ -151,7 +153,7 @@ await t.test('maps of another layout are left alone until the programs are in fo
 await t.test('removing the pins ends all steering, and touches nothing else', async (test) => {
   await life((dataplane) => dataplane.apply(SERVICE));
   const result = removePins(PIN_ROOT);
-  test.equal(result.removed.length, 6 + 11, 'links and maps');
+  test.equal(result.removed.length, HOOKS.length + ALL_MAP_NAMES.length, 'links and maps');
   test.same(result.left, []);
   test.notOk(fs.existsSync(PIN_ROOT));
   test.same(tally(await connectIn(options.cgroupPath, '10.96.0.1', PORT)), { ENETUNREACH: 1 });

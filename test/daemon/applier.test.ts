@@ -10,7 +10,18 @@ import { assignment, edsCluster, tcpListener } from '../mesh/resources.js';
 
 const silent = pino({ level: 'silent' });
 const all: Complete = { listeners: true, routes: true, clusters: true, endpoints: true };
-const EMPTY: MapContents = { frontends: [], splits: [], clusters: [], slots: [], names: [], states: { listeners: [], clusters: [], endpoints: [] } };
+const EMPTY: MapContents = {
+  frontends: [],
+  splits: [],
+  clusters: [],
+  slots: [],
+  routes: [],
+  domains: [],
+  vhosts: [],
+  steps: [],
+  names: [],
+  states: { listeners: [], clusters: [], endpoints: [] },
+};
 
 const byName = <T>(name: (item: T) => string, ...items: T[]): Map<string, T> => new Map(items.map((item) => [name(item), item]));
 
@@ -122,8 +133,8 @@ function contentsOf(operations: readonly Operation[]): MapContents {
   const pair = (o: { key: never; value: never }) => ({ key: o.key, value: o.value });
   const ids = (map: string): number[] => puts(map).map((o: { key: number }) => o.key);
   return {
+    ...EMPTY,
     frontends: puts('km_listener').map(pair),
-    splits: [],
     clusters: puts('km_cluster').map((o: { key: number; value: never }) => ({ id: o.key, value: o.value })),
     slots: puts('km_slot').map(pair),
     names: puts('km_name').map((o: { key: never; value: string }) => ({ key: o.key, name: o.value })),

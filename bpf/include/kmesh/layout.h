@@ -20,6 +20,12 @@
 
 #define KM_NAME_LEN 256
 
+/* .rodata: set by the daemon before it loads the programs, constant from then on. */
+struct km_settings {
+	__u32 own_gid;  /* real group id of the agent and the daemon; 0: none */
+	__u32 requests; /* 1: the kernel lets programs read requests; 0: no code for it is loaded */
+};
+
 /*
  * A hash map frees the old element when a key gets a new value, and from 6.1 on
  * that memory may be another key's a moment later, under the eyes of a program
@@ -295,26 +301,29 @@ enum km_l7_event {
  * room is here because a program can be preempted by another connect() on its
  * CPU since 5.11, and because all of it would not fit a stack of 512 bytes.
  */
-/* Most rounds of one walk. A step is one round, CONTAINS one for each 80 bytes of text. */
+/*
+ * Most rounds of one walk. A step is one round; CONTAINS takes one for each 80
+ * bytes of text and one for each place where the first byte of data stands.
+ */
 #define KM_WALK_ROUNDS 4096
 
 #define KM_WALK_BYTES 128
 
 struct km_walk {
 	__u32 program;
-	__u32 n;     /* steps of the program */
-	__u32 index; /* of the next step */
-	__u32 cursor; /* how far a step came that takes several rounds */
-	struct km_text text; /* the current text */
+	__u32 index;  /* of the next step */
+	__u32 cursor; /* CONTAINS: where the next window of the text begins, */
+	__u32 place;  /* and where in this one the first byte of data stands */
 	__u32 target; /* these four: where the route leads, as in struct km_listener */
 	__u32 target_n;
 	__u8 target_kind;
 	__u8 target_reason;
-	__u16 pad;
+	__u16 pad[3];
+	struct km_text text; /* the current text */
 	union {
 		struct km_domain_key domain;
 		struct km_wild_key wild;
-		__u8 bytes[KM_WALK_BYTES];
+		__u64 words[KM_WALK_BYTES / 8]; /* what was read of the text */
 	};
 };
 

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 import type {
   ClusterRecord,
+  DomainRecordKey,
   FrontendRecord,
   FrontendRecordKey,
   MapContents,
   MapName,
   NameKey,
   Operation,
+  RoutesRecord,
   SlotKey,
   SlotRecord,
   SplitKey,
   SplitRecord,
+  StepKey,
+  StepRecord,
+  VhostRecord,
 } from '../../../daemon/diff/operations.js';
 
 const COIN_VALUES = 2 ** 32;
@@ -30,6 +35,11 @@ export class Kernel {
     km_split: new Map(),
     km_cluster: new Map(),
     km_slot: new Map(),
+    km_routes: new Map(),
+    km_domain: new Map(),
+    km_wild: new Map(),
+    km_vhost: new Map(),
+    km_step: new Map(),
     km_listener_state: new Map(),
     km_cluster_state: new Map(),
     km_endpoint_state: new Map(),
@@ -62,6 +72,10 @@ export class Kernel {
       splits: list<SplitKey, SplitRecord>('km_split'),
       clusters: list<number, ClusterRecord>('km_cluster').map(({ key, value }) => ({ id: key, value })),
       slots: list<SlotKey, SlotRecord>('km_slot'),
+      routes: list<number, RoutesRecord>('km_routes').map(({ key, value }) => ({ id: key, value })),
+      domains: [...list<DomainRecordKey, number>('km_domain'), ...list<DomainRecordKey, number>('km_wild')].map(({ key, value }) => ({ key, vhost: value })),
+      vhosts: list<number, VhostRecord>('km_vhost').map(({ key, value }) => ({ id: key, value })),
+      steps: list<StepKey, StepRecord>('km_step'),
       names: list<NameKey, string>('km_name').map(({ key, value }) => ({ key, name: value })),
       states: { listeners: ids('km_listener_state'), clusters: ids('km_cluster_state'), endpoints: ids('km_endpoint_state') },
     };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Writing and reading the maps of the running kernel. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import t from 'tap';
-import type { MapContents, Operation } from '../../../daemon/diff/operations.js';
+import type { MapContents, Operation, StepRecord } from '../../../daemon/diff/operations.js';
 import { DataplaneError } from '../../../daemon/maps/dataplane.js';
 import { enterSandbox } from '../../helpers/sandbox.js';
 import { cluster, endpointId, frontend, split } from '../../bpf/mesh.js';
@@ -25,11 +26,41 @@ const name = (kind: 'listener' | 'cluster', id: number, text: string): Operation
 
 /** Order within a map is the kernel's own. */
 function inOrder(contents: MapContents): unknown {
-  const by = <T>(items: readonly T[]): readonly T[] => [...items].sort((x, y) => (JSON.stringify(x) < JSON.stringify(y) ? -1 : 1));
+  const by = <T>(items: readonly T[]): readonly T[] => [...items].sort((x, y) => (inspect(x, { depth: 9 }) < inspect(y, { depth: 9 }) ? -1 : 1));
   const { states, ...rest } = contents;
   const sorted = Object.fromEntries(Object.entries(rest).map(([key, items]) => [key, by(items as readonly unknown[])]));
   return { ...sorted, states: { listeners: by(states.listeners), clusters: by(states.clusters), endpoints: by(states.endpoints) } };
 }
+
+const there = { then: 3, otherwise: 0xffffffff };
+
+/** One step of each kind, with the limits of its numbers. */
+const STEPS: readonly StepRecord[] = [
+  { op: 'field', ...there, field: 'scheme' },
+  { op: 'header', ...there, name: 'x'.repeat(48) },
+  { op: 'param', ...there, name: 'Q' },
+  { op: 'empty', ...there },
+  { op: 'compare', ...there, bytes: Buffer.from('/a\0\xff', 'latin1'), offset: 0xffffffff, fromEnd: true, ignoreCase: false },
+  { op: 'compare', ...there, bytes: Buffer.from('/a'), offset: 0, fromEnd: false, ignoreCase: true },
+  { op: 'length', ...there, is: 'exactly', bytes: 0 },
+  { op: 'length', ...there, is: 'at_least', bytes: 7 },
+  { op: 'contains', ...there, bytes: Buffer.from('v'.repeat(48)), ignoreCase: true },
+  { op: 'range', ...there, start: -(2n ** 63n), end: 2n ** 63n - 1n },
+  { op: 'target', kind: 'split', target: 9, n: 2, reason: 0 },
+  { op: 'target', kind: 'refuse', target: 0, n: 0, reason: 24 },
+  { op: 'default', why: 'no_route' },
+  { op: 'default', why: 'undecidable' },
+];
+
+const ROUTES: readonly Operation[] = [
+  ...STEPS.map((value, index): Operation => ({ op: 'put', map: 'km_step', key: { program: 5, index }, value })),
+  { op: 'put', map: 'km_vhost', key: 6, value: { program: 5, n: STEPS.length } },
+  { op: 'put', map: 'km_domain', key: { routes: 7, kind: 'exact', text: 'reviews.default:9080' }, value: 6 },
+  { op: 'put', map: 'km_domain', key: { routes: 7, kind: 'exact', text: 'x'.repeat(248) }, value: 6 },
+  { op: 'put', map: 'km_wild', key: { routes: 7, kind: 'suffix', text: '.default' }, value: 6 },
+  { op: 'put', map: 'km_wild', key: { routes: 7, kind: 'prefix', text: 'x'.repeat(248) }, value: 6 },
+  { op: 'put', map: 'km_routes', key: 7, value: { any: 6, ignorePort: true } },
+];
 
 await t.test('what is written is read back, and deletions remove it all', async (test) => {
   const { dataplane } = openStage(options);
@@ -40,6 +71,7 @@ await t.test('what is written is read back, and deletions remove it all', async 
     ...frontend(3, '10.96.0.1', 80, { split: 9, n: 2 }),
     ...frontend(3, '10.96.0.0/16', 81, { cluster: 1 }),
     ...frontend(3, '::/0', 81, { pass: 'original_dst' }),
+    ...ROUTES,
     name('listener', 3, 'three'),
     name('cluster', 1, 'outbound|80||ä'),
   ];
@@ -53,6 +85,10 @@ await t.test('what is written is read back, and deletions remove it all', async 
       splits: written('km_split'),
       clusters: written('km_cluster').map(({ key, value }) => ({ id: key, value })),
       slots: written('km_slot'),
+      routes: written('km_routes').map(({ key, value }) => ({ id: key, value })),
+      domains: [...written('km_domain'), ...written('km_wild')].map(({ key, value }) => ({ key, vhost: value })),
+      vhosts: written('km_vhost').map(({ key, value }) => ({ id: key, value })),
+      steps: written('km_step'),
       names: written('km_name').map(({ key, value }) => ({ key, name: value })),
       states: { listeners: [3], clusters: [1, 2], endpoints: [endpointId(1, 4, 0), endpointId(1, 6, 0), endpointId(1, 6, 1)] },
     } as MapContents),
@@ -60,7 +96,8 @@ await t.test('what is written is read back, and deletions remove it all', async 
 
   const deletions = operations.filter((o) => o.op === 'put').map((o) => ({ op: 'delete', map: o.map, key: o.key }) as Operation);
   await dataplane.apply([...deletions, { op: 'barrier' }, ...deletions]);
-  test.same(dataplane.read(), { frontends: [], splits: [], clusters: [], slots: [], names: [], states: { listeners: [], clusters: [], endpoints: [] } }, 'deleting twice is no error');
+  const { states, ...rest } = dataplane.read();
+  test.same([...Object.values(rest), ...Object.values(states)].flat(), [], 'nothing is left, and deleting twice is no error');
   dataplane.close();
 });
 
@@ -81,6 +118,11 @@ const FULL: readonly (readonly [string, string, number, (i: number) => Operation
   ['km_listener', '--max-listeners', SIZES.listeners, (i) => frontend(1, `10.96.0.${i}`, 80, { cluster: 1 })[1]!],
   ['km_prefix', '--max-prefixes', SIZES.prefixes, (i) => frontend(1, `10.${i}.0.0/16`, 80, { cluster: 1 })[1]!],
   ['km_split', '--max-splits', SIZES.splits, (i) => ({ op: 'put', map: 'km_split', key: { splitId: 1, index: i }, value: { clusterId: 1, aliasClusterId: 1, threshold: 0 } })],
+  ['km_routes', '--max-route-tables', SIZES.routeTables, (i) => ({ op: 'put', map: 'km_routes', key: i + 1, value: { any: 0, ignorePort: false } })],
+  ['km_domain', '--max-domains', SIZES.domains, (i) => ({ op: 'put', map: 'km_domain', key: { routes: 1, kind: 'exact', text: `${i}` }, value: 1 })],
+  ['km_wild', '--max-domains', SIZES.domains, (i) => ({ op: 'put', map: 'km_wild', key: { routes: 1, kind: 'suffix', text: `.${i}` }, value: 1 })],
+  ['km_vhost', '--max-virtual-hosts', SIZES.virtualHosts, (i) => ({ op: 'put', map: 'km_vhost', key: i + 1, value: { program: 1, n: 1 } })],
+  ['km_step', '--max-route-steps', SIZES.routeSteps, (i) => ({ op: 'put', map: 'km_step', key: { program: 1, index: i }, value: { op: 'default', why: 'no_route' } })],
   ['km_cluster', '--max-clusters', SIZES.clusters, (i) => cluster(i + 1, {}).at(-1)!],
 ];
 
