@@ -7,7 +7,7 @@ import path from 'node:path';
 
 const libraryFolders = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib'];
 
-const command = (name) => () => (process.env.PATH ?? '').split(':').some((dir) => dir && existsSync(path.join(dir, name)));
+const command = (name, ...places) => () => [...(process.env.PATH ?? '').split(':'), ...places].some((dir) => dir && existsSync(path.join(dir, name)));
 const file = (name) => () => existsSync(name);
 const library = (name) => () => libraryFolders.some((dir) => existsSync(path.join(dir, name)));
 /** Its place differs with distribution and version; clang knows it. */
@@ -26,6 +26,12 @@ const runtime = [
   { what: 'mount', present: command('mount'), apt: 'mount', dnf: 'util-linux' },
   { what: 'unshare', present: command('unshare'), apt: 'util-linux', dnf: 'util-linux' },
   { what: 'ip', present: command('ip'), apt: 'iproute2', dnf: 'iproute' },
+];
+
+/** For kmesh.ko, where the kernel can load modules. Its headers are the user's choice: the agent names the package. */
+const modules = [
+  { what: 'gcc', present: command('gcc'), apt: 'gcc', dnf: 'gcc' },
+  { what: 'insmod', present: command('insmod', '/usr/sbin', '/sbin'), apt: 'kmod', dnf: 'kmod' },
 ];
 
 const tests = [
@@ -64,7 +70,7 @@ function run(argv, env = {}) {
 /** Installs what is missing; does nothing, and asks no package manager, when everything is there. */
 export function ensurePackages({ forTests, forVm }) {
   if (forVm && !command('apt-get')()) throw new Error('the kernels of the tests are Debian packages, and there is no apt-get here to fetch them');
-  const missing = [...runtime, ...(forTests ? tests : []), ...(forVm ? vm : [])].filter((need) => !need.present());
+  const missing = [...runtime, ...(existsSync('/proc/modules') ? modules : []), ...(forTests ? tests : []), ...(forVm ? vm : [])].filter((need) => !need.present());
   if (missing.length === 0) return;
   const names = (key) => [...new Set(missing.map((need) => need[key]))];
   if (process.getuid?.() !== 0) {
