@@ -4,9 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Longer texts grow by more than a byte at a time: copying them each time has to end. */
-#define STEPS 4096
-
 #define CHECK(condition) check((condition), #condition, __LINE__)
 
 static void check(bool holds, const char *what, int line)
@@ -30,9 +27,9 @@ static u32 feed_piece(struct km_scan *scan, const u8 *text, u32 len)
 	return verdict;
 }
 
-static void check_pieces(struct head_opinion *opinion, const u8 *text, u32 len)
+static void check_pieces(struct head_opinion *opinion, const u8 *text, u32 len, u32 pieces)
 {
-	const u32 step = len / STEPS + 1;
+	const u32 step = len / pieces + 1;
 	struct km_scan slow = {};
 	u32 at;
 
@@ -91,11 +88,11 @@ static void check_request(const struct head_opinion *opinion)
 		CHECK(!request->bare[i] && !request->bare_reversed[i]);
 }
 
-void head_check(struct head_opinion *opinion, const u8 *text, u32 len)
+void head_check(struct head_opinion *opinion, const u8 *text, u32 len, u32 pieces)
 {
 	memset(opinion, 0, sizeof(*opinion));
 	feed_piece(&opinion->scan, text, len);
-	check_pieces(opinion, text, len);
+	check_pieces(opinion, text, len, pieces);
 	if (opinion->scan.verdict != KM_HEAD_COMPLETE)
 		return;
 

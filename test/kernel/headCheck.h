@@ -16,12 +16,13 @@ struct head_opinion {
 };
 
 /*
- * Scans the text in one piece, and again in every piece from its start, each time
- * in memory that ends where the piece does. Checks that a scanner that gets the
- * text little by little is in the same state as one that gets it at once, that it
- * never takes a verdict back, and that all parts lie inside.
+ * Scans the text in one piece, and again in so many pieces from its start, a byte
+ * longer each when there are enough, each time in memory that ends where the piece
+ * does. Checks that a scanner that gets the text little by little is in the same
+ * state as one that gets it at once, that it never takes a verdict back, and that
+ * all parts lie inside.
  */
-void head_check(struct head_opinion *opinion, const u8 *text, u32 len);
+void head_check(struct head_opinion *opinion, const u8 *text, u32 len, u32 pieces);
 
 void head_forget(struct head_opinion *opinion);
 
