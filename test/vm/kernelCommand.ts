@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `node scripts/vm-kernel.mjs`: what the harness knows of a kernel, modules built for it, scripts run in it. */
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { KERNELS, prepareKernel, type Kernel } from './kernels.js';
 import { buildModule } from './moduleBuild.js';
 import { ROOT } from './paths.js';
 import { runSession } from './session.js';
+import { temporaryFolder } from './temporaryFolder.js';
 
 const USAGE = `node scripts/vm-kernel.mjs KERNEL [--json]                             release, image and headers
 node scripts/vm-kernel.mjs KERNEL build SOURCES OUT_KO [NAME=VALUE ...]  builds an external module; a folder as VALUE goes along
@@ -32,9 +32,7 @@ function build(kernel: Kernel, [folder, output, ...words]: readonly string[]): v
 
 async function run(kernel: Kernel, [script, ...files]: readonly string[]): Promise<void> {
   if (script === undefined) throw new Error(USAGE);
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kmesh-script-'));
-  process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
-  const copy = path.join(folder, 'script.sh');
+  const copy = path.join(temporaryFolder().folder, 'script.sh');
   fs.copyFileSync(script, copy);
   const inputs = {
     plan: { kernel: kernel.name, scenarios: ['script'], defaultLimitSeconds: RUN_LIMIT_SECONDS, slowness: 1 },

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `npm run test:vm [-- KERNEL ...] [--only SCENARIO ...]`: boots kernels and runs the scenarios in each. */
-import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { clientPrograms } from './clientPrograms.js';
 import { scanConsole, type Report } from './consoleScan.js';
 import { debugKernelIsOutOfReach } from './debugKernel.js';
 import { DEBIAN_KERNELS, KERNELS, prepareKernel, type Kernel } from './kernels.js';
@@ -12,6 +11,7 @@ import { ROOT } from './paths.js';
 import { readScenarios, type ScenarioFile } from './scenarioFiles.js';
 import { runSession, type Result } from './session.js';
 import { Tally } from './tally.js';
+import { temporaryFolder } from './temporaryFolder.js';
 
 const DEFAULT_LIMIT_SECONDS = 120;
 /** Boot, the end, and on the debug kernel its two searches for leaks. */
@@ -53,13 +53,14 @@ async function testKernel(name: string, scenarios: readonly ScenarioFile[], tall
 
 /** Scenarios that share a machine. */
 async function testGroup(kernel: Kernel, group: readonly ScenarioFile[], tally: Tally): Promise<void> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kmesh-modules-'));
+  const { folder, remove } = temporaryFolder();
   try {
     const slowness = slownessOf(kernel.name);
     const inputs = {
       plan: { kernel: kernel.name, scenarios: group.map(({ scenario }) => scenario.name), defaultLimitSeconds: DEFAULT_LIMIT_SECONDS, slowness },
       scenarios: group.map(({ file }) => file),
       modules: buildModules(kernel, group, folder),
+      files: [clientPrograms(), path.join(ROOT, 'test/vm/requests')],
     };
     const limitSeconds = (BOOT_SECONDS + group.reduce((sum, { scenario }) => sum + (scenario.limitSeconds ?? DEFAULT_LIMIT_SECONDS), 0)) * slowness;
     const title = group.length === 1 ? `${kernel.name}-${group[0]!.scenario.name}` : kernel.name;
@@ -69,7 +70,7 @@ async function testGroup(kernel: Kernel, group: readonly ScenarioFile[], tally: 
     });
     judge(kernel, group, result, tally);
   } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
+    remove();
   }
 }
 

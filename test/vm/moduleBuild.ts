@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Kernel } from './kernels.js';
+import { temporaryFolder } from './temporaryFolder.js';
 
 /** What is built, and from what. */
 export interface ModuleSources {
@@ -21,7 +22,7 @@ export interface ModuleSources {
  * @throws with make's output.
  */
 export function buildModule(kernel: Kernel, sources: ModuleSources, output: string): string {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kmesh-module-'));
+  const { folder, remove } = temporaryFolder();
   try {
     const copy = path.join(folder, 'sources');
     fs.cpSync(sources.folder, copy, { recursive: true });
@@ -39,7 +40,7 @@ export function buildModule(kernel: Kernel, sources: ModuleSources, output: stri
     fs.copyFileSync(path.join(copy, modules[0]!), output);
     return result.output;
   } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
+    remove();
   }
 }
 

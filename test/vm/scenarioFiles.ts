@@ -16,6 +16,7 @@ export interface ScenarioFile {
 
 export async function readScenarios(): Promise<ScenarioFile[]> {
   const names = fs.readdirSync(FOLDER).filter((name) => /\.(ts|mjs)$/.test(name)).sort();
+  // Below the project, so that its packages are found from there.
   const outdir = path.join(ROOT, 'build/vm', `scenarios-${process.pid}`);
   process.on('exit', () => fs.rmSync(outdir, { recursive: true, force: true }));
   await build({ entryPoints: names.map((name) => path.join(FOLDER, name)), outdir, outExtension: { '.js': '.mjs' }, bundle: true, platform: 'node', target: 'node20', format: 'esm', packages: 'external', logLevel: 'warning' });

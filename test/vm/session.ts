@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One boot of a kernel with given inputs: made, run, and all that was made for it removed. */
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import type { GuestEvent } from './guest/events.js';
 import { initramfs } from './initramfs.js';
@@ -10,6 +9,7 @@ import type { Kernel } from './kernels.js';
 import { ROOT } from './paths.js';
 import { runMachine } from './qemu.js';
 import { kernelDisk, rootDisk } from './rootDisk.js';
+import { temporaryFolder } from './temporaryFolder.js';
 
 export interface Session {
   readonly kernel: Kernel;
@@ -29,9 +29,7 @@ export interface Result {
 }
 
 export async function runSession({ kernel, inputs, limitSeconds, title }: Session, onEvent: (event: GuestEvent) => void): Promise<Result> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kmesh-vm-'));
-  const remove = (): void => fs.rmSync(folder, { recursive: true, force: true });
-  process.on('exit', remove);
+  const { folder, remove } = temporaryFolder();
   try {
     const consoleFile = path.join(ROOT, 'build/vm', `console-${title}.log`);
     fs.mkdirSync(path.dirname(consoleFile), { recursive: true });
@@ -45,6 +43,5 @@ export async function runSession({ kernel, inputs, limitSeconds, title }: Sessio
     return { ...ending, complete, console: fs.readFileSync(consoleFile, 'utf8'), consoleFile };
   } finally {
     remove();
-    process.off('exit', remove);
   }
 }

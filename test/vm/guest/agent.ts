@@ -65,8 +65,9 @@ export class Agent {
     return this.lineOf(/^ready: /);
   }
 
-  messages(): string {
-    return this.log.map(({ msg }) => msg).join('\n');
+  /** What it said, from a line on. */
+  messages(from = 0): string {
+    return this.log.slice(from).map(({ msg }) => msg).join('\n');
   }
 
   /** Sends a signal to the agent itself and waits for the end of its namespace. @returns its exit code, or the signal. */
