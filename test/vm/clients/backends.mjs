@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `node backends.mjs PORT ADDRESSES_JSON KEY_PEM CERTIFICATE_PEM`: all endpoints of the mesh in one process. The address that
-// a connection came to says which endpoint it is; the answer to anything is that name and what was received.
+// a connection came to says which endpoint it is; the answer to anything is that name and what was received. Endpoints
+// named greeter-N say it first.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import http2 from 'node:http2';
@@ -21,7 +22,11 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n');
 /** The first bytes say what is spoken. TLS and HTTP/2 get their stack; the rest is read here, more leniently than a server would. */
 function greet(socket) {
   socket.on('error', () => {});
+  if (nameOf(socket).startsWith('greeter-')) socket.write(`220 ${nameOf(socket)}\r\n`);
+  const saysNothing = () => socket.end();
+  socket.once('end', saysNothing);
   socket.once('data', (first) => {
+    socket.off('end', saysNothing);
     const isTls = first[0] === TLS_HANDSHAKE;
     const isHttp2 = first.subarray(0, PREFACE.length).equals(PREFACE);
     if (!isTls && !isHttp2) return new Conversation(socket, nameOf(socket)).take(first);

@@ -17,12 +17,16 @@ export const isLoaded = (): boolean => fs.existsSync(`${FOLDER}/parameters/abi`)
 
 export const counter = (name: string): number => Number(fs.readFileSync(`${FOLDER}/counters/${name}`, 'utf8'));
 
+export function setParameter(name: string, value: number): void {
+  fs.writeFileSync(`${FOLDER}/parameters/${name}`, String(value));
+}
+
 /** The note that the linker makes of the module's content. */
 export const buildId = (): string => fs.readFileSync(`${FOLDER}/notes/.note.gnu.build-id`).subarray(-20).toString('hex');
 
 /** Stops takeovers, waits until no connection is held back, gives up the link, unloads. */
 export async function remove({ sh }: Context): Promise<void> {
-  fs.writeFileSync(`${FOLDER}/parameters/accepting`, '0');
+  setParameter('accepting', 0);
   await until('every connection that was held back has gone on', DRAIN_MS, () => counter('deferred') === 0);
   fs.rmSync(REQUEST_LINK, { force: true });
   // Programs are freed a moment after their last link is gone, and hold the module until then.
