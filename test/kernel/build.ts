@@ -23,7 +23,7 @@ export interface Fault {
 }
 
 export interface Program {
-  /** Files of this folder. */
+  /** Files of this folder, or anywhere by their whole path. */
   readonly sources: readonly string[];
   readonly options?: readonly string[];
   readonly fault?: Fault;
@@ -40,7 +40,7 @@ export function buildProgram({ sources, options = sanitized(), fault }: Program)
   const place = path.join(folder, String(programs++));
   mkdirSync(place);
   const command = ['clang', ...options];
-  const files = [...sources.map((name) => path.join(HERE, name)), ...pureSources().map((name) => (name === fault?.file ? faulty(fault, place) : path.join(KERNEL, name)))];
+  const files = [...sources.map((name) => path.resolve(HERE, name)), ...pureSources().map((name) => (name === fault?.file ? faulty(fault, place) : path.join(KERNEL, name)))];
   const program = path.join(place, path.parse(sources[0]!).name);
   run([...command, '-o', program, ...files.map((file) => compile(command, file))]);
   return program;
