@@ -8,13 +8,14 @@ import type { ClusterMeaning } from './chainDecision.js';
 import { buildCluster, meaningOf } from './cluster.js';
 import { FrontendTable } from './frontendTable.js';
 import { buildListener } from './listener.js';
-import type { ListenerFrontend } from './listener.js';
+import type { ListenerParts } from './listener.js';
 import { lastOnly, Memory } from './memory.js';
 import type { Built, Update } from './memory.js';
 import { Findings } from './notEnforced.js';
 import type { Resources } from './resources.js';
 import { readRoutes } from './routes.js';
-import type { RouteTable } from './routes.js';
+import type { Routes } from './routes.js';
+import type { RouteTable } from './routeTable.js';
 import type { Cluster, Frontend, MeshModel, NotEnforced } from './types.js';
 
 interface BuiltCluster extends Built<ClusterProto> {
@@ -24,18 +25,15 @@ interface BuiltCluster extends Built<ClusterProto> {
   readonly cluster: Cluster;
 }
 
-interface BuiltListener extends Built<Listener> {
+interface BuiltListener extends Built<Listener>, ListenerParts {
   /** Answers that it was built with. */
-  readonly routes: ReadonlyMap<string, RouteTable | undefined>;
+  readonly routes: ReadonlyMap<string, Routes | undefined>;
   readonly meanings: ReadonlyMap<string, ClusterMeaning>;
-  readonly frontends: readonly ListenerFrontend[];
 }
 
 interface BuiltRoutes extends Built<RouteConfiguration> {
-  readonly table: RouteTable;
+  readonly routes: Routes;
 }
-
-const NO_TABLES: MeshModel['routeTables'] = new Map();
 
 /**
  * Makes a function from resources to the mesh model. It remembers by identity what it made of each resource, so that
@@ -54,13 +52,13 @@ export function createModelBuilder(): (resources: Resources) => MeshModel {
     const builtClusters = clusters.update(resources.clusters, (built) => isCurrentCluster(built, resources), (proto) => makeCluster(proto, resources));
     const builtRoutes = routes.update(resources.routes, () => true, makeRoutes);
     const meaning = (name: string): ClusterMeaning => meaningOf(name, resources.clusters.get(name));
-    const tableOf = (name: string): RouteTable | undefined => builtRoutes.built.get(name)?.table;
-    const builtListeners = listeners.update(resources.listeners, (built) => isCurrentListener(built, tableOf, meaning), (proto) => makeListener(proto, tableOf, meaning));
-    const { frontends, doubles } = frontendsOf(builtListeners);
+    const routesOf = (name: string): Routes | undefined => builtRoutes.built.get(name)?.routes;
+    const builtListeners = listeners.update(resources.listeners, (built) => isCurrentListener(built, routesOf, meaning), (proto, before) => makeListener(proto, before, routesOf, meaning));
+    const { frontends, routeTables, doubles } = frontendsOf(builtListeners);
     return {
       frontends,
       clusters: clustersOf(builtClusters),
-      routeTables: NO_TABLES,
+      routeTables,
       notEnforced: [...listsOf[0](builtListeners), ...doubles, ...listsOf[1](builtRoutes), ...listsOf[2](builtClusters)],
     };
   };
@@ -78,10 +76,22 @@ function patchClusters(): (update: Update<BuiltCluster>) => ReadonlyMap<string, 
   };
 }
 
-function mergeFrontends({ built }: Update<BuiltListener>): { frontends: ReadonlyMap<string, Frontend>; doubles: readonly NotEnforced[] } {
-  const table = new FrontendTable();
-  for (const { frontends } of built.values()) table.add(frontends);
-  return { frontends: table.frontends, doubles: table.notEnforced() };
+interface Merged {
+  readonly frontends: ReadonlyMap<string, Frontend>;
+  readonly routeTables: ReadonlyMap<string, RouteTable>;
+  readonly doubles: readonly NotEnforced[];
+}
+
+function mergeFrontends({ built }: Update<BuiltListener>): Merged {
+  const merged = new FrontendTable();
+  const tables = new Map<string, RouteTable>();
+  for (const { frontends } of built.values()) {
+    merged.add(frontends);
+    for (const { table } of frontends) if (table) tables.set(table.name, table);
+  }
+  const routeTables = new Map<string, RouteTable>();
+  for (const { routes } of merged.frontends.values()) if (routes !== undefined) routeTables.set(routes, tables.get(routes)!);
+  return { frontends: merged.frontends, routeTables, doubles: merged.notEnforced() };
 }
 
 function itemsOf({ built }: Update<{ readonly notEnforced: readonly NotEnforced[] }>): readonly NotEnforced[] {
@@ -115,32 +125,35 @@ function makeCluster(proto: ClusterProto, resources: Resources): BuiltCluster {
   return { proto, assignment, resolved, cluster, notEnforced: [...findings.list(), ...endpointFindings.list()] };
 }
 
-function makeRoutes(proto: RouteConfiguration): BuiltRoutes {
+function makeRoutes(proto: RouteConfiguration, before: BuiltRoutes | undefined): BuiltRoutes {
   const findings = new Findings('route', proto.name);
-  const table = readRoutes(proto, '', findings);
-  return { proto, table, notEnforced: findings.list() };
+  const routes = readRoutes(proto, { name: proto.name, prefix: '' }, before?.routes, findings);
+  return { proto, routes, notEnforced: findings.list() };
 }
 
-function isCurrentListener({ routes, meanings }: BuiltListener, tableOf: (name: string) => RouteTable | undefined, meaning: (name: string) => ClusterMeaning): boolean {
-  for (const [name, table] of routes) if (tableOf(name) !== table) return false;
+type RoutesOf = (name: string) => Routes | undefined;
+type MeaningOf = (name: string) => ClusterMeaning;
+
+function isCurrentListener({ routes, meanings }: BuiltListener, routesOf: RoutesOf, meaning: MeaningOf): boolean {
+  for (const [name, known] of routes) if (routesOf(name) !== known) return false;
   for (const [name, known] of meanings) if (meaning(name) !== known) return false;
   return true;
 }
 
-function makeListener(proto: Listener, tableOf: (name: string) => RouteTable | undefined, meaning: (name: string) => ClusterMeaning): BuiltListener {
+function makeListener(proto: Listener, before: BuiltListener | undefined, routesOf: RoutesOf, meaning: MeaningOf): BuiltListener {
   const findings = new Findings('listener', proto.name);
-  const routes = new Map<string, RouteTable | undefined>();
+  const routes = new Map<string, Routes | undefined>();
   const meanings = new Map<string, ClusterMeaning>();
   const lookups = {
-    routes: (name: string): RouteTable | undefined => {
-      routes.set(name, tableOf(name));
-      return tableOf(name);
+    routes: (name: string): Routes | undefined => {
+      routes.set(name, routesOf(name));
+      return routesOf(name);
     },
     meaning: (name: string): ClusterMeaning => {
       meanings.set(name, meaning(name));
       return meaning(name);
     },
+    inline: (name: string): Routes | undefined => before?.inline.get(name),
   };
-  const frontends = buildListener(proto, lookups, findings);
-  return { proto, routes, meanings, frontends, notEnforced: findings.list() };
+  return { proto, routes, meanings, ...buildListener(proto, lookups, findings), notEnforced: findings.list() };
 }

@@ -36,6 +36,29 @@ export function unknowable(match: FilterChainMatch | undefined): string[] {
   return features;
 }
 
+/** Parts that tell clients apart, not what they say. */
+const SOURCES = new Set(['source_prefix_ranges', 'direct_source_prefix_ranges', 'source_ports', 'source_type']);
+
+/**
+ * The chain that a proxy takes for an HTTP/1 request in plain text, of those that match its destination: such a connection has
+ * no server name; the chains that name its protocols come before those that name none (FilterChainMatch in
+ * envoy/config/listener/v3/listener_components.proto). 'unknown' where the client's address decides.
+ */
+export function forPlainRequest(chains: readonly PlacedChain[]): PlacedChain | 'none' | 'unknown' {
+  const matchOf = ({ chain }: PlacedChain): FilterChainMatch | undefined => chain.filterChainMatch;
+  const unnamed = chains.filter((chain) => !matchOf(chain)?.serverNames.length);
+  const transport = firstOrOthers(unnamed, (chain) => matchOf(chain)?.transportProtocol === 'raw_buffer', (chain) => !matchOf(chain)?.transportProtocol);
+  const protocols = (chain: PlacedChain): readonly string[] => matchOf(chain)?.applicationProtocols ?? [];
+  const application = firstOrOthers(transport, (chain) => protocols(chain).includes('http/1.1'), (chain) => protocols(chain).length === 0);
+  if (application.length === 0) return 'none';
+  return application.find((chain) => !unknowable(matchOf(chain)).some((part) => SOURCES.has(part))) ?? 'unknown';
+}
+
+function firstOrOthers<T>(items: readonly T[], first: (item: T) => boolean, others: (item: T) => boolean): T[] {
+  const found = items.filter(first);
+  return found.length > 0 ? found : items.filter(others);
+}
+
 /** Whether a chain asks for no more than a protocol without TLS. */
 export function isForPlainText({ chain: { filterChainMatch } }: PlacedChain): boolean {
   const transport = filterChainMatch?.transportProtocol ?? '';

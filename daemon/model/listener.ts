@@ -9,7 +9,10 @@ import { forPort, namedPorts, RangeTable, unspecified } from './chainMatch.js';
 import type { PlacedChain, RangeChains } from './chainMatch.js';
 import { listListenerFilters } from './filters.js';
 import type { Findings } from './notEnforced.js';
+import type { Routes } from './routes.js';
+import type { RouteTable } from './routeTable.js';
 import { readAddress } from './socketAddress.js';
+import { targetKey } from './target.js';
 import { frontendKey } from './types.js';
 import type { Frontend, Target } from './types.js';
 
@@ -19,7 +22,18 @@ export interface ListenerFrontend {
   readonly key: string;
   readonly frontend: Frontend;
   readonly exact: boolean;
+  /** The one that the frontend names. */
+  readonly table: RouteTable | undefined;
 }
+
+/** What was made of a listener. */
+export interface ListenerParts {
+  readonly frontends: readonly ListenerFrontend[];
+  /** Route configurations that stand in it, by the name of their table. */
+  readonly inline: ReadonlyMap<string, Routes>;
+}
+
+const NOTHING: ListenerParts = { frontends: [], inline: new Map() };
 
 interface Bind {
   readonly ip: Ip;
@@ -33,24 +47,25 @@ const VIRTUAL_OUTBOUND = 'virtualOutbound';
 const takesRedirected = (listener: Listener): boolean => listener.useOriginalDst ?? listener.name === VIRTUAL_OUTBOUND;
 
 /** The frontends of one listener: what connections to its addresses come to. */
-export function buildListener(listener: Listener, lookups: Lookups, findings: Findings): ListenerFrontend[] {
+export function buildListener(listener: Listener, lookups: Lookups, findings: Findings): ListenerParts {
   if (listener.trafficDirection === TrafficDirection.INBOUND || listener.name === VIRTUAL_INBOUND) {
     findings.add('inbound_listener', '', 'connections that come to a pod are not handled: they arrive as they were sent');
-    return [];
+    return NOTHING;
   }
   if (listener.listenerSpecifier) {
     findings.add('internal_listener', '', 'a listener inside Envoy (a tunnel) has no address that a connect() can name');
-    return [];
+    return NOTHING;
   }
   if (listener.apiListener && !listener.address) {
     findings.add('api_listener', '', 'it has no address: nothing is steered by it');
-    return [];
+    return NOTHING;
   }
   listListenerFilters(listener.listenerFilters, findings);
   const chains = listener.filterChains.map((chain, i) => ({ chain, path: `filterChains[${i}]` }));
   const decisions = new ChainDecisions(listener, lookups, findings);
   if (takesRedirected(listener)) listUnmatched(decisions, chains, findings);
-  return bindsOf(listener, findings).flatMap((bind) => frontendsOf(listener, bind, chains, decisions, findings));
+  const frontends = bindsOf(listener, findings).flatMap((bind) => frontendsOf(listener, bind, chains, decisions, findings));
+  return { frontends, inline: decisions.inline };
 }
 
 /** Addresses that the listener is bound to. */
@@ -101,15 +116,21 @@ class FrontendMaker {
     this.port = port;
   }
 
-  frontend(ip: Ip, prefixLength: number, target: Target, exact: boolean): ListenerFrontend {
-    const frontend = { family: ip.family, address: ip.text, prefixLength, port: this.port, listener: this.#listener, target, routes: undefined };
-    return { key: frontendKey(frontend), frontend, exact };
+  frontend(ip: Ip, prefixLength: number, target: Target, { requests }: Decision, exact: boolean): ListenerFrontend {
+    const table = requests && changes(requests, target) ? requests.table : undefined;
+    const frontend = { family: ip.family, address: ip.text, prefixLength, port: this.port, listener: this.#listener, target, routes: table?.name };
+    return { key: frontendKey(frontend), frontend, exact, table };
   }
+}
+
+/** Whether a request can come to something else than the default decision: only then it has to be waited for. */
+function changes({ targets }: Routes, byDefault: Target): boolean {
+  return targets.size > 1 || (targets.size === 1 && !targets.has(targetKey(byDefault)));
 }
 
 function exactFrontends(at: FrontendMaker, ip: Ip, table: RangeTable, decisions: ChainDecisions): ListenerFrontend[] {
   const decision = decisions.of(table.find(ip)?.chains ?? []);
-  return [at.frontend(ip, addressBits(ip.family), decisions.targetFor(decision, ip, at.port), true)];
+  return [at.frontend(ip, addressBits(ip.family), decisions.targetFor(decision, ip, at.port), decision, true)];
 }
 
 /** One frontend for each range that chains name, one for the rest, and one for each address that a route table tells apart. */
@@ -119,7 +140,7 @@ function wildcardFrontends(at: FrontendMaker, any: Ip, table: RangeTable, decisi
   return ranges.flatMap((range) => {
     const decision = decisions.of(range.chains);
     const addresses = routedAddresses(at, decision, range, table, decisions);
-    return [at.frontend(range.network, range.prefixLength, decisions.targetOfRest(decision), false), ...addresses];
+    return [at.frontend(range.network, range.prefixLength, decisions.targetOfRest(decision), decision, false), ...addresses];
   });
 }
 
@@ -129,7 +150,7 @@ function routedAddresses(at: FrontendMaker, decision: Decision, range: RangeChai
   const frontends: ListenerFrontend[] = [];
   for (const { ip } of decisions.lookup(decision, at.port)?.addresses ?? []) {
     const inRange = ip.family === family && (table.find(ip) ?? range) === range;
-    if (inRange) frontends.push(at.frontend(ip, addressBits(family), decisions.targetFor(decision, ip, at.port), false));
+    if (inRange) frontends.push(at.frontend(ip, addressBits(family), decisions.targetFor(decision, ip, at.port), decision, false));
   }
   return frontends;
 }

@@ -21,18 +21,18 @@ export class Memory<P, B extends Built<P>> {
   #update: Update<B> = { built: this.#built, changed: new Map(), removed: [] };
 
   /**
-   * Makes what is new or not current any more.
+   * Makes what is new or not current any more, with what was made of it before.
    *
    * @returns the same object as last time if nothing changed, so that what is derived from it can be kept too. Its map
    * changes with the next call.
    */
-  update(protos: ReadonlyMap<string, P>, isCurrent: (built: B) => boolean, make: (proto: P) => B): Update<B> {
+  update(protos: ReadonlyMap<string, P>, isCurrent: (built: B) => boolean, make: (proto: P, before: B | undefined) => B): Update<B> {
     const changed = new Map<string, B>();
     let kept = 0;
     for (const [name, proto] of protos) {
       const known = this.#built.get(name);
       if (known) kept += 1;
-      if (known?.proto !== proto || !isCurrent(known)) changed.set(name, make(proto));
+      if (known?.proto !== proto || !isCurrent(known)) changed.set(name, make(proto, known));
     }
     const removed = kept === this.#built.size ? [] : [...this.#built.keys()].filter((name) => !protos.has(name));
     if (changed.size === 0 && removed.length === 0) return this.#update;

@@ -7,11 +7,36 @@ const MOST_CHARACTERS = 200;
 /** Most resources have nothing to list, and there are thousands of them. */
 const NOTHING: readonly NotEnforced[] = [];
 
+/** What is found not to be enforced is told to one of these. */
+export interface Listing {
+  /** @param reason one sentence: what is not done and what happens instead. */
+  add(feature: string, path: string, reason: string): void;
+  /** The same, but one entry a feature and resource, at the first place where it was found. */
+  once(feature: string, path: string, reason: string): void;
+}
+
+/** Keeps what was found in a part of a resource, so that it can be told again as long as that part does not change. */
+export class Recording implements Listing {
+  #found: [how: keyof Listing, feature: string, path: string, reason: string][] | undefined;
+
+  add(feature: string, path: string, reason: string): void {
+    (this.#found ??= []).push(['add', feature, path, reason]);
+  }
+
+  once(feature: string, path: string, reason: string): void {
+    (this.#found ??= []).push(['once', feature, path, reason]);
+  }
+
+  replay(listing: Listing): void {
+    for (const [how, feature, path, reason] of this.#found ?? []) listing[how](feature, path, reason);
+  }
+}
+
 /**
  * Collects what one resource asks for and this node does not do. `once` keeps one entry a feature, at the first
  * place where it was found, so that a retry policy on each of a thousand routes is one line.
  */
-export class Findings {
+export class Findings implements Listing {
   readonly #type: ResourceType;
   readonly #resource: string;
   #entries: NotEnforced[] | undefined;
@@ -23,7 +48,6 @@ export class Findings {
     this.#resource = resource;
   }
 
-  /** @param reason one sentence: what is not done and what happens instead. */
   add(feature: string, path: string, reason: string): void {
     this.#entries ??= [];
     if (this.#entries.length < MOST_ENTRIES) this.#entries.push(this.#entry(feature, path, reason));

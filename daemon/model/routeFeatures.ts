@@ -3,16 +3,16 @@ import type { RouteConfiguration } from '../proto/envoy/config/route/v3/route.js
 import { VirtualHost_TlsRequirementType } from '../proto/envoy/config/route/v3/route_components.js';
 import type { Route, RouteAction, VirtualHost } from '../proto/envoy/config/route/v3/route_components.js';
 import { filterFeature } from './filters.js';
-import type { Findings } from './notEnforced.js';
+import type { Listing } from './notEnforced.js';
 
-const NO_RETRY = 'requests are not seen, so none is tried again';
+const NO_RETRY = 'a request that fails is not tried again';
 const NO_HEADERS = 'headers are not changed: requests and responses go through as they are';
 const NO_MIRROR = 'requests are not mirrored';
 const NO_LIMITS = 'requests are not limited';
 const NO_CORS = 'CORS is not answered: it is left to the service';
 
-/** Lists what a chosen route asks for beyond its clusters. A timeout that is not stated is not listed. */
-export function listRoute(route: Route, action: RouteAction, path: string, findings: Findings): void {
+/** Lists what a route asks for beyond its clusters. A timeout that is not stated is not listed. */
+export function listRoute(route: Route, action: RouteAction, path: string, findings: Listing): void {
   const list = lister(findings, path);
   list(action.retryPolicy ?? action.retryPolicyTypedConfig, 'retry_policy', NO_RETRY);
   list(action.timeout && (action.timeout.seconds > 0n || action.timeout.nanos > 0), 'timeout', 'requests are not ended after a time');
@@ -32,7 +32,7 @@ export function listRoute(route: Route, action: RouteAction, path: string, findi
 }
 
 /** Lists what a virtual host asks for beyond its routes. */
-export function listVirtualHost(host: VirtualHost, path: string, findings: Findings): void {
+export function listVirtualHost(host: VirtualHost, path: string, findings: Listing): void {
   const list = lister(findings, path);
   list(host.requireTls !== VirtualHost_TlsRequirementType.NONE, 'require_tls', 'clients without TLS are not redirected');
   list(host.retryPolicy ?? host.retryPolicyTypedConfig, 'retry_policy', NO_RETRY);
@@ -45,16 +45,17 @@ export function listVirtualHost(host: VirtualHost, path: string, findings: Findi
 }
 
 /** Lists what a route configuration asks for beyond its virtual hosts. */
-export function listRouteConfiguration(config: RouteConfiguration, path: string, findings: Findings): void {
+export function listRouteConfiguration(config: RouteConfiguration, path: string, findings: Listing): void {
   const list = lister(findings, path);
   list(config.vhds, 'vhds', 'virtual hosts that come by VHDS are not asked for');
   list(config.requestMirrorPolicies.length, 'mirror', NO_MIRROR);
-  list(changesHeaders(config), 'header_mutation', NO_HEADERS);
+  list(changesHeaders(config) || config.internalOnlyHeaders.length, 'header_mutation', NO_HEADERS);
+  list(config.ignorePathParametersInPathMatching, 'path_parameters', 'parameters in a path (;a=b) are compared as part of it');
   listPerFilter(config.typedPerFilterConfig, path, findings);
 }
 
 const lister =
-  (findings: Findings, path: string) =>
+  (findings: Listing, path: string) =>
   (asked: unknown, feature: string, reason: string): void => {
     if (asked) findings.once(feature, path, reason);
   };
@@ -70,8 +71,8 @@ function changesHeaders(part: HeaderChanges): boolean {
   return part.requestHeadersToAdd.length + part.requestHeadersToRemove.length + part.responseHeadersToAdd.length + part.responseHeadersToRemove.length > 0;
 }
 
-function listPerFilter(configs: Readonly<Record<string, unknown>>, path: string, findings: Findings): void {
+function listPerFilter(configs: Readonly<Record<string, unknown>>, path: string, findings: Listing): void {
   for (const name of Object.keys(configs)) {
-    findings.once(filterFeature(name, 'per_filter_config'), path, `the settings of filter ${name} are without effect: HTTP is not looked into`);
+    findings.once(filterFeature(name, 'per_filter_config'), path, `the settings of filter ${name} are without effect: HTTP filters do not run`);
   }
 }

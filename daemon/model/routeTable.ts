@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Target } from './types.js';
+import type { Target } from './target.js';
 
 /**
  * A route table as the connect hook walks it: virtual hosts are found by the request's host, and each has a small

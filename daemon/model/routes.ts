@@ -1,60 +1,96 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RouteConfiguration } from '../proto/envoy/config/route/v3/route.js';
-import type { Route, RouteAction, RouteMatch, VirtualHost } from '../proto/envoy/config/route/v3/route_components.js';
 import type { Ip } from './address.js';
 import { domainAddress } from './domains.js';
 import type { DomainAddress } from './domains.js';
 import type { Findings } from './notEnforced.js';
-import { listRoute, listRouteConfiguration, listVirtualHost } from './routeFeatures.js';
-import { weightedTarget } from './target.js';
+import { listRouteConfiguration } from './routeFeatures.js';
+import type { RoutedHost, RouteTable } from './routeTable.js';
+import { domainKey } from './routing/hostDomains.js';
+import type { ReadDomain } from './routing/hostDomains.js';
+import { buildHost } from './routing/virtualHost.js';
+import type { BuiltHost } from './routing/virtualHost.js';
+import { targetKey } from './target.js';
 import type { Target } from './types.js';
 
-/** What a virtual host means for connections to an address that its domains hold. */
+/** What a virtual host means for connections to an address that its domains hold, where their request is not read. */
 export interface AddressDecision extends DomainAddress {
   /** Of its catch-all route; undefined when it has none that leads to a cluster. */
   readonly target: Target | undefined;
 }
 
-/** The decisions that a route table makes at connect(), where nothing but the address is known. */
-export interface RouteTable {
+/** What was made of a route configuration. */
+export interface Routes {
+  /** The default decisions. */
   readonly addresses: readonly AddressDecision[];
   /** Of the virtual host with the domain `*`. */
   readonly any: Target | undefined;
+  /** The decisions by the request. */
+  readonly table: RouteTable;
+  /** `targetKey` of all that requests can be routed to. */
+  readonly targets: ReadonlySet<string>;
+  /** By name. */
+  readonly hosts: ReadonlyMap<string, BuiltHost>;
 }
 
-/** @param prefix path of an inline route configuration in its listener, with a dot at its end; else empty. */
-export function readRoutes(config: RouteConfiguration, prefix: string, findings: Findings): RouteTable {
+/** Where a route configuration stands: as a resource, or inside of a listener. */
+export interface Place {
+  /** Name of its route table. */
+  readonly name: string;
+  /** Path in its resource, with a dot at its end; else empty. */
+  readonly prefix: string;
+}
+
+/** @param before what was made of it the last time: of virtual hosts that did not change, the same objects are used again. */
+export function readRoutes(config: RouteConfiguration, { name, prefix }: Place, before: Routes | undefined, findings: Findings): Routes {
+  const hosts = new Map<string, BuiltHost>();
+  const taken = new Set<string>();
   const addresses: AddressDecision[] = [];
+  const virtualHosts: RoutedHost[] = [];
+  const targets = new Set<string>();
   let any: Target | undefined;
   listRouteConfiguration(config, prefix.slice(0, -1), findings);
-  for (const host of config.virtualHosts) {
-    const path = `${prefix}virtualHosts[${host.name}]`;
-    const held = heldBy(host, config.ignorePortInHostMatching);
-    const isDefault = host.domains.includes('*');
-    if (held.length === 0 && !isDefault) {
-      findings.add('l7_virtual_host', path, 'its domains are names only, and the Host header is not read: connections go by their address');
-      continue;
-    }
-    const target = defaultTarget(host, path, findings);
-    for (const address of held) addresses.push({ ...address, target });
-    if (isDefault) any = target;
+  for (const proto of config.virtualHosts) {
+    const path = `${prefix}virtualHosts[${proto.name}]`;
+    const host = buildHost(proto, path, before?.hosts.get(proto.name));
+    hosts.set(proto.name, host);
+    for (const target of host.targets) targets.add(targetKey(target));
+    host.findings.replay(findings);
+    const domains = untaken(host.domains, taken, path, findings);
+    virtualHosts.push({ name: proto.name, domains: domains.map(({ domain }) => domain), program: host.program });
+    const held = heldBy(domains, config.ignorePortInHostMatching);
+    const isDefault = domains.some(({ domain }) => domain.kind === 'any');
+    if (!host.catchAll && (held.length > 0 || isDefault)) listNoDefault(path, findings);
+    for (const address of held) addresses.push({ ...address, target: host.catchAll?.target });
+    if (isDefault) any = host.catchAll?.target;
   }
-  return { addresses, any };
+  return { addresses, any, table: { name, ignorePort: config.ignorePortInHostMatching, virtualHosts }, targets, hosts };
+}
+
+/** Envoy refuses a route configuration that has a domain twice; here its first place counts. */
+function untaken(domains: readonly ReadDomain[], taken: Set<string>, path: string, findings: Findings): readonly ReadDomain[] {
+  const first = domains.filter(({ domain }) => !taken.has(domainKey(domain)) && taken.add(domainKey(domain)));
+  if (first.length < domains.length) findings.once('duplicate_domain', path, 'a domain that stands twice leads to the virtual host that has it first');
+  return first;
 }
 
 /** The addresses of a host's domains. When ports are ignored, a domain with a port matches no request. */
-function heldBy(host: VirtualHost, ignorePort: boolean): DomainAddress[] {
-  return host.domains.flatMap((domain) => domainAddress(domain) ?? []).filter(({ port }) => port === undefined || !ignorePort);
+function heldBy(domains: readonly ReadDomain[], ignorePort: boolean): DomainAddress[] {
+  return domains.flatMap(({ spelt }) => domainAddress(spelt) ?? []).filter(({ port }) => port === undefined || !ignorePort);
+}
+
+function listNoDefault(path: string, findings: Findings): void {
+  findings.add('no_default_route', path, 'no route matches every request: connections that no route takes have the decision of the listener, or go on to their original address');
 }
 
 /** The decision for an address and port: a domain with the port before one without. */
 export class RouteLookup {
-  readonly #table: RouteTable;
+  readonly #routes: Routes;
   readonly #exact = new Map<string, AddressDecision>();
 
-  constructor(table: RouteTable, port: number) {
-    this.#table = table;
-    for (const decision of table.addresses) {
+  constructor(routes: Routes, port: number) {
+    this.#routes = routes;
+    for (const decision of routes.addresses) {
       const known = this.#exact.get(decision.ip.text);
       if (decision.port === port || (decision.port === undefined && !known)) this.#exact.set(decision.ip.text, decision);
     }
@@ -65,81 +101,8 @@ export class RouteLookup {
     return this.#exact.values();
   }
 
-  get any(): Target | undefined {
-    return this.#table.any;
-  }
-
   find(ip: Ip): Target | undefined {
     const exact = this.#exact.get(ip.text);
-    return exact ? exact.target : this.#table.any;
-  }
-}
-
-const OF_LISTENER = 'the decision of the listener, or go on to their original address';
-
-/** The target of the first route that matches every request; the routes before it are listed. */
-function defaultTarget(host: VirtualHost, path: string, findings: Findings): Target | undefined {
-  listVirtualHost(host, path, findings);
-  if (host.matcher) findings.once('virtual_host_matcher', path, 'routes are not chosen by a matcher tree');
-  const end = host.routes.findIndex(({ match }) => match !== undefined && matchesEverything(match));
-  const route = host.routes[end];
-  const instead = route ? "the virtual host's default route" : OF_LISTENER;
-  for (const [i, leftOut] of host.routes.slice(0, route ? end : undefined).entries()) listLeftOut(leftOut, `${path}.routes[${i}]`, instead, findings);
-  if (!route) {
-    findings.add('no_default_route', path, `no route matches every request: connections take ${OF_LISTENER}`);
-    return undefined;
-  }
-  const routePath = `${path}.routes[${end}]`;
-  if (route.action?.$case !== 'route') {
-    findings.add('l7_route', routePath, `${actionName(route)}: HTTP is not answered by the node, connections take ${OF_LISTENER}`);
-    return undefined;
-  }
-  listRoute(route, route.action.value, routePath, findings);
-  return actionTarget(route.action.value, routePath, findings);
-}
-
-function listLeftOut(route: Route, path: string, instead: string, findings: Findings): void {
-  const label = route.name === '' ? 'route' : `route ${route.name}`;
-  findings.add('l7_route', path, `${label} (${actionName(route)}) is not taken: requests are not read, connections take ${instead}`);
-}
-
-function actionName({ action }: Route): string {
-  switch (action?.$case) {
-    case 'route':
-      return 'to a cluster';
-    case 'redirect':
-      return 'redirect';
-    case 'directResponse':
-      return 'direct response';
-    default:
-      return 'no action';
-  }
-}
-
-/** Spellings of "every path": requests to a service begin with a slash. */
-const EVERY_PATH = new Set(['.*', '/.*']);
-
-function matchesEverything(match: RouteMatch): boolean {
-  const path = match.pathSpecifier;
-  const everyPath = path?.$case === 'prefix' ? path.value === '/' || path.value === '' : path?.$case === 'safeRegex' && EVERY_PATH.has(path.value.regex);
-  const conditions = match.headers.length + match.queryParameters.length + match.dynamicMetadata.length;
-  return everyPath && conditions === 0 && !match.grpc && !match.tlsContext && !match.runtimeFraction;
-}
-
-function actionTarget({ clusterSpecifier }: RouteAction, path: string, findings: Findings): Target | undefined {
-  switch (clusterSpecifier?.$case) {
-    case 'cluster':
-      return { kind: 'cluster', cluster: clusterSpecifier.value };
-    case 'weightedClusters': {
-      const named = clusterSpecifier.value.clusters.filter(({ name }) => name !== '');
-      if (named.length < clusterSpecifier.value.clusters.length) {
-        findings.once('cluster_header', path, 'clusters that a header names are left out');
-        if (named.length === 0) return undefined;
-      }
-      return weightedTarget(named.map(({ name, weight }) => ({ cluster: name, weight: weight ?? 0 })));
-    }
-    default:
-      findings.once('cluster_header', path, `the cluster is known from the request only: connections take ${OF_LISTENER}`);
-      return undefined;
+    return exact ? exact.target : this.#routes.any;
   }
 }

@@ -1,5 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Target, WeightedCluster } from './types.js';
+
+/**
+ * Why a connection goes on to its original address or is refused.
+ * Names are those of `enum km_reason` in bpf/include/kmesh/layout.h, in lower case without the prefix.
+ */
+export type PassReason = 'original_dst' | 'passthrough';
+export type RefuseReason = 'no_endpoints' | 'all_unhealthy' | 'weights_zero' | 'blackhole';
+
+/** Where connections to a frontend go. A cluster name that the model does not hold is refused as unknown. */
+export type Target =
+  | { readonly kind: 'cluster'; readonly cluster: string }
+  | { readonly kind: 'split'; readonly clusters: readonly WeightedCluster[] }
+  | { readonly kind: 'pass'; readonly reason: PassReason }
+  | { readonly kind: 'refuse'; readonly reason: RefuseReason };
+
+/** One arm of a split. `weight` is a positive integer; arms of weight 0 are left out by the model. */
+export interface WeightedCluster {
+  readonly cluster: string;
+  readonly weight: number;
+}
 
 /** On to the original address: what HTTP listeners without a default decision do. */
 export const PASS: Target = { kind: 'pass', reason: 'passthrough' };
@@ -12,8 +31,14 @@ export function weightedTarget(clusters: readonly WeightedCluster[]): Target {
   return arms.length === 1 ? { kind: 'cluster', cluster: first.cluster } : { kind: 'split', clusters: arms };
 }
 
-export function sameTarget(a: Target, b: Target): boolean {
-  if (a.kind === 'cluster' && b.kind === 'cluster') return a.cluster === b.cluster;
-  if (a.kind !== 'split' || b.kind !== 'split') return a.kind === b.kind && 'reason' in a && 'reason' in b && a.reason === b.reason;
-  return a.clusters.length === b.clusters.length && a.clusters.every((arm, i) => arm.cluster === b.clusters[i]!.cluster && arm.weight === b.clusters[i]!.weight);
+/** The same for targets that lead to the same place. */
+export function targetKey(target: Target): string {
+  switch (target.kind) {
+    case 'cluster':
+      return `cluster ${target.cluster}`;
+    case 'split':
+      return `split ${JSON.stringify(target.clusters.map(({ cluster, weight }) => [cluster, weight]))}`;
+    default:
+      return `${target.kind} ${target.reason}`;
+  }
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RouteTable } from './routeTable.js';
+import type { PassReason, RefuseReason, Target } from './target.js';
+
+export type { PassReason, RefuseReason, Target, WeightedCluster } from './target.js';
 
 /**
  * The mesh model: what the xDS resources mean for a connect() on this node.
@@ -8,26 +11,6 @@ import type { RouteTable } from './routeTable.js';
 
 /** 4 for IPv4, 6 for IPv6. A v4-mapped IPv6 address is IPv4. */
 export type Family = 4 | 6;
-
-/**
- * Why a connection goes on to its original address or is refused.
- * Names are those of `enum km_reason` in bpf/include/kmesh/layout.h, in lower case without the prefix.
- */
-export type PassReason = 'original_dst' | 'passthrough';
-export type RefuseReason = 'no_endpoints' | 'all_unhealthy' | 'weights_zero' | 'blackhole';
-
-/** Where connections to a frontend go. A cluster name that the model does not hold is refused as unknown. */
-export type Target =
-  | { readonly kind: 'cluster'; readonly cluster: string }
-  | { readonly kind: 'split'; readonly clusters: readonly WeightedCluster[] }
-  | { readonly kind: 'pass'; readonly reason: PassReason }
-  | { readonly kind: 'refuse'; readonly reason: RefuseReason };
-
-/** One arm of a split. `weight` is a positive integer; arms of weight 0 are left out by the model. */
-export interface WeightedCluster {
-  readonly cluster: string;
-  readonly weight: number;
-}
 
 /**
  * A destination that connections are matched against: an address (prefixLength 32 or 128),

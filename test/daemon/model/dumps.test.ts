@@ -6,7 +6,8 @@
 // clusters' own load assignments (EDS is not in these dumps). `retry_policy` and `timeout` are the route tables
 // with such a member, `circuit_breakers` the clusters with a threshold that limits more than connections, `network_filter`,
 // `http_filter` and `rbac` the outbound listeners with a filter of that kind which is more than an observer. The rest
-// (inbound_listener, l7_route, no_default_route, matches) was counted by reading.
+// (inbound_listener, keep_alive, redirect, no_default_route, matches) was counted by reading. Route tables are those that outbound
+// listeners name or hold, without those of one service's address, where a request changes nothing.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
@@ -22,6 +23,8 @@ interface Meaning {
   readonly frontends: number;
   readonly clusters: number;
   readonly endpoints: number;
+  /** Frontends whose requests are read, the route tables that they name, virtual hosts in these. Absent: none. */
+  readonly requests?: readonly [frontends: number, tables: number, virtualHosts: number];
   readonly notEnforced: Readonly<Record<string, number>>;
 }
 
@@ -32,39 +35,43 @@ const expected: Readonly<Record<string, Meaning>> = {
     clusters: 28,
     endpoints: 2,
     // 23 clusters have thresholds; all but xds-grpc's have no limit in them.
-    notEnforced: { l7_route: 2, no_default_route: 2, 'filter_chain_match.transport_protocol': 6, 'filter_chain_match.application_protocols': 6, inbound_listener: 1, retry_policy: 6, timeout: 6, pipe_address: 2, circuit_breakers: 1, unresolved: 1 },
+    requests: [14, 6, 14],
+    notEnforced: { keep_alive: 2, no_default_route: 2, 'filter_chain_match.transport_protocol': 6, 'filter_chain_match.application_protocols': 6, path_normalization: 6, inbound_listener: 1, retry_policy: 6, timeout: 6, pipe_address: 2, circuit_breakers: 1, unresolved: 1 },
   },
   'istio/echo-app_config_dump.2020-12': {
     frontends: 89,
     clusters: 87,
     endpoints: 10,
-    notEnforced: { l7_route: 1, no_default_route: 1, 'filter_chain_match.application_protocols': 6, http_filter: 15, rbac: 6, network_filter: 34, unmatched_traffic: 1, retry_policy: 11, l7_virtual_host: 4, unresolved: 2, circuit_breakers: 69 },
+    requests: [45, 12, 42],
+    notEnforced: { keep_alive: 1, no_default_route: 1, 'filter_chain_match.application_protocols': 6, http_filter: 15, rbac: 6, network_filter: 34, unmatched_traffic: 1, retry_policy: 11, unresolved: 2, circuit_breakers: 69 },
   },
   'istio/endpoints_config_dump.2022-09': { frontends: 0, clusters: 0, endpoints: 0, notEnforced: {} },
   'istio/productpage-mtls-ipv6.2020-03': {
     frontends: 6,
     clusters: 18,
     endpoints: 3,
-    notEnforced: { l7_route: 1, no_default_route: 1, inbound_listener: 4, http_filter: 1, network_filter: 1, retry_policy: 1, per_filter_config: 1, unresolved: 2, upstream_tls: 3, circuit_breakers: 10 },
+    requests: [5, 2, 5],
+    notEnforced: { keep_alive: 1, path_normalization: 1, no_default_route: 1, inbound_listener: 4, http_filter: 1, network_filter: 1, retry_policy: 1, per_filter_config: 1, unresolved: 2, upstream_tls: 3, circuit_breakers: 10 },
   },
   'istio/productpage_config_dump.2020-04': {
     frontends: 68,
     clusters: 58,
     endpoints: 3,
-    notEnforced: { l7_route: 1, no_default_route: 1, http_filter: 15, rbac: 1, network_filter: 22, retry_policy: 14, unresolved: 2, upstream_tls: 46, circuit_breakers: 52 },
+    requests: [35, 15, 30],
+    notEnforced: { keep_alive: 1, no_default_route: 1, http_filter: 15, rbac: 1, network_filter: 22, retry_policy: 14, unresolved: 2, upstream_tls: 46, circuit_breakers: 52 },
   },
   'kmesh-native/oe_test_base_function': { frontends: 1, clusters: 1, endpoints: 1, notEnforced: { 'filter_chain_match.transport_protocol': 1, 'filter_chain_match.application_protocols': 1, retry_policy: 1 } },
   'kmesh-native/oe_test_dark_launch_function': { frontends: 1, clusters: 2, endpoints: 2, notEnforced: { 'filter_chain_match.transport_protocol': 1, 'filter_chain_match.application_protocols': 1, retry_policy: 1 } },
   'kmesh-native/oe_test_lb_policy_function': { frontends: 1, clusters: 1, endpoints: 2, notEnforced: { 'filter_chain_match.transport_protocol': 1, 'filter_chain_match.application_protocols': 1, retry_policy: 1 } },
-  'kmesh-native/oe_test_route_function': { frontends: 1, clusters: 2, endpoints: 2, notEnforced: { 'filter_chain_match.transport_protocol': 1, 'filter_chain_match.application_protocols': 1, l7_route: 1, retry_policy: 1 } },
+  'kmesh-native/oe_test_route_function': { frontends: 1, clusters: 2, endpoints: 2, requests: [1, 1, 1], notEnforced: { 'filter_chain_match.transport_protocol': 1, 'filter_chain_match.application_protocols': 1, keep_alive: 1, retry_policy: 1 } },
   'kmesh-native/oe_test_tcp_proxy_weight_cluster_function': { frontends: 1, clusters: 2, endpoints: 2, notEnforced: { 'filter_chain_match.transport_protocol': 1, 'filter_chain_match.application_protocols': 1 } },
-  'envoy-gateway/circuit-breaker': { frontends: 1, clusters: 1, endpoints: 1, notEnforced: { per_host_thresholds: 1, circuit_breakers: 1 } },
-  'envoy-gateway/http-route': { frontends: 1, clusters: 1, endpoints: 1, notEnforced: { l7_route: 1, no_default_route: 1, circuit_breakers: 1 } },
-  'envoy-gateway/http-route-multiple-matches': { frontends: 1, clusters: 7, endpoints: 7, notEnforced: { l7_virtual_host: 4, circuit_breakers: 7 } },
-  'envoy-gateway/http-route-redirect': { frontends: 1, clusters: 1, endpoints: 1, notEnforced: { l7_route: 1, circuit_breakers: 1 } },
-  'envoy-gateway/http-route-regex': { frontends: 1, clusters: 1, endpoints: 1, notEnforced: { l7_route: 1, no_default_route: 1, circuit_breakers: 1 } },
-  'envoy-gateway/http-route-weighted-backend': { frontends: 1, clusters: 1, endpoints: 4, notEnforced: { circuit_breakers: 1 } },
-  'envoy-gateway/load-balancer': { frontends: 1, clusters: 17, endpoints: 17, notEnforced: { circuit_breakers: 17, consistent_hash: 7, lb_policy: 5 } },
+  'envoy-gateway/circuit-breaker': { frontends: 1, clusters: 1, endpoints: 1, notEnforced: { path_normalization: 1, per_host_thresholds: 1, circuit_breakers: 1 } },
+  'envoy-gateway/http-route': { frontends: 1, clusters: 1, endpoints: 1, requests: [1, 1, 1], notEnforced: { keep_alive: 1, path_normalization: 1, no_default_route: 1, circuit_breakers: 1 } },
+  'envoy-gateway/http-route-multiple-matches': { frontends: 1, clusters: 7, endpoints: 7, requests: [1, 1, 5], notEnforced: { keep_alive: 1, path_normalization: 1, circuit_breakers: 7 } },
+  'envoy-gateway/http-route-redirect': { frontends: 1, clusters: 1, endpoints: 1, notEnforced: { redirect: 1, path_normalization: 1, circuit_breakers: 1 } },
+  'envoy-gateway/http-route-regex': { frontends: 1, clusters: 1, endpoints: 1, requests: [1, 1, 1], notEnforced: { keep_alive: 1, path_normalization: 1, no_default_route: 1, circuit_breakers: 1 } },
+  'envoy-gateway/http-route-weighted-backend': { frontends: 1, clusters: 1, endpoints: 4, notEnforced: { path_normalization: 1, circuit_breakers: 1 } },
+  'envoy-gateway/load-balancer': { frontends: 1, clusters: 17, endpoints: 17, requests: [1, 1, 1], notEnforced: { keep_alive: 1, path_normalization: 1, hash_policy: 1, circuit_breakers: 17, consistent_hash: 7, lb_policy: 5 } },
   'envoy-gateway/tcp-route-weighted-backend': { frontends: 1, clusters: 1, endpoints: 4, notEnforced: { 'filter_chain_match.server_names': 1, circuit_breakers: 1 } },
 };
 
@@ -82,7 +89,9 @@ function meaningOf(files: readonly string[]): Meaning {
   const notEnforced: Record<string, number> = {};
   for (const { feature } of model.notEnforced) notEnforced[feature] = (notEnforced[feature] ?? 0) + 1;
   const endpoints = [...model.clusters.values()].reduce((sum, cluster) => (cluster.kind === 'endpoints' ? sum + cluster.ipv4.length + cluster.ipv6.length : sum), 0);
-  return { frontends: model.frontends.size, clusters: model.clusters.size, endpoints, notEnforced };
+  const routed = [...model.frontends.values()].filter(({ routes }) => routes !== undefined).length;
+  const hosts = [...model.routeTables.values()].reduce((sum, { virtualHosts }) => sum + virtualHosts.length, 0);
+  return { frontends: model.frontends.size, clusters: model.clusters.size, endpoints, ...(routed > 0 ? { requests: [routed, model.routeTables.size, hosts] } : {}), notEnforced };
 }
 
 t.test('every file belongs to a configuration that is counted', { skip }, async (t) => {

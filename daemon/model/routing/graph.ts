@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { RouteProgram, RouteStep } from '../routeTable.js';
+import { SLASH } from './texts.js';
+import type { Check, Part } from './texts.js';
+
+type End = Extract<RouteStep, { op: 'target' | 'default' }>;
+
+/** A step with the steps that follow it. */
+export type Node = End | Branch;
+
+interface Branch {
+  readonly does: Check | Part | { readonly op: 'empty' };
+  readonly then: Node;
+  readonly otherwise: Node;
+}
+
+/**
+ * The steps of a program, made from its end to its beginning: a step is made after those that it jumps to, so that in
+ * the opposite order all jumps go forward.
+ */
+export class Graph {
+  readonly #made: Node[] = [];
+
+  end(does: End): Node {
+    this.#made.push(does);
+    return does;
+  }
+
+  /** Makes a part of the request the current text. Steps at `otherwise` do not look at the text before they have chosen one. */
+  select(does: Part, then: Node, otherwise: Node): Node {
+    return this.#branch(does, then, otherwise);
+  }
+
+  /** Makes the current text empty. */
+  empty(then: Node): Node {
+    if (!isBranch(then) || !looksAtText(then)) return then;
+    const node = { does: { op: 'empty' as const }, then, otherwise: then };
+    this.#made.push(node);
+    return node;
+  }
+
+  check(does: Check, then: Node, otherwise: Node): Node {
+    return this.#branch(does, then, otherwise);
+  }
+
+  /** The program that begins with this step, without the steps that it never comes to. */
+  program(first: Node): RouteProgram {
+    const order: Node[] = [];
+    const reached = new Set([first]);
+    for (const node of this.#made.toReversed()) {
+      if (!reached.has(node)) continue;
+      order.push(node);
+      if (isBranch(node)) reached.add(node.then).add(node.otherwise);
+    }
+    const places = new Map(order.map((node, i) => [node, i]));
+    return { steps: order.map((node) => (isBranch(node) ? { ...node.does, then: places.get(node.then)!, otherwise: places.get(node.otherwise)! } : node)) };
+  }
+
+  #branch(does: Check | Part, then: Node, otherwise: Node): Node {
+    if (then === otherwise) return then;
+    const node = { does, then, otherwise };
+    this.#made.push(node);
+    return node;
+  }
+}
+
+const isBranch = (node: Node): node is Branch => 'does' in node;
+
+/** Where a jump to `node` leads when `part` is the current text already. */
+export function knowing(part: Part, node: Node): Node {
+  return isBranch(node) && samePart(node.does, part) ? node.then : node;
+}
+
+/** The same when the path is known to begin with a slash: a match of all paths holds. */
+export function knowingSlash(node: Node): Node {
+  if (!isBranch(node) || !samePart(node.does, PATH)) return node;
+  const slash = node.then;
+  if (!isBranch(slash) || !asksForSlash(slash) || (isBranch(slash.then) && looksAtText(slash.then))) return node;
+  return slash.then;
+}
+
+const PATH: Part = { op: 'field', field: 'path' };
+const asksForSlash = ({ does }: Branch): boolean => does.op === 'compare' && does.offset === 0 && !does.fromEnd && does.bytes.equals(SLASH);
+
+const looksAtText = ({ does: { op } }: Branch): boolean => op === 'compare' || op === 'length' || op === 'contains' || op === 'range';
+
+function samePart(a: Branch['does'], b: Part): boolean {
+  if (a.op === 'field') return b.op === 'field' && a.field === b.field;
+  return (a.op === 'header' || a.op === 'param') && a.op === b.op && a.name === b.name;
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import { isDeepStrictEqual } from 'node:util';
+import type { VirtualHost } from '../../proto/envoy/config/route/v3/route_components.js';
+import { Recording } from '../notEnforced.js';
+import { listVirtualHost } from '../routeFeatures.js';
+import type { RouteProgram } from '../routeTable.js';
+import { targetKey } from '../target.js';
+import type { Target } from '../types.js';
+import { readDomains } from './hostDomains.js';
+import type { ReadDomain } from './hostDomains.js';
+import { outcomeOf } from './outcome.js';
+import { programOf } from './program.js';
+import { conditionsOf, fulfilledByAll } from './routeMatch.js';
+
+/** What was made of a virtual host. */
+export interface BuiltHost {
+  readonly proto: VirtualHost;
+  readonly findings: Recording;
+  readonly domains: readonly ReadDomain[];
+  readonly program: RouteProgram;
+  /** All that its routes lead to, each once. */
+  readonly targets: readonly Target[];
+  /** Of the route that takes every request, if there is one and it leads to a cluster: what connections get whose request is not read. */
+  readonly catchAll: { readonly target: Target | undefined } | undefined;
+}
+
+/** @param before what was made of it the last time: kept as long as nothing in it changes, though a route table is sent as a whole. */
+export function buildHost(proto: VirtualHost, path: string, before: BuiltHost | undefined): BuiltHost {
+  if (before && isDeepStrictEqual(before.proto, proto)) return { ...before, proto };
+  const findings = new Recording();
+  listVirtualHost(proto, path, findings);
+  const domains = readDomains(proto.domains, path, findings);
+  if (proto.matcher) return { proto, findings, domains, ...ofMatcherTree(path, findings) };
+  const routes = proto.routes.map((route, i) => {
+    const at = `${path}.routes[${i}]`;
+    return { conditions: conditionsOf(route.match, `${at}.match`, findings), outcome: outcomeOf(route, at, findings) };
+  });
+  const program = programOf(routes);
+  const targets = targetsOf(program);
+  const catchAll = routes.find(({ conditions }) => fulfilledByAll(conditions));
+  if (targets.length > 1 || (targets.length === 1 && !catchAll)) listKeepAlive(path, findings);
+  return { proto, findings, domains, program, targets, catchAll: catchAll && { target: catchAll.outcome.kind === 'target' ? catchAll.outcome.target : undefined } };
+}
+
+function ofMatcherTree(path: string, findings: Recording): Pick<BuiltHost, 'program' | 'targets' | 'catchAll'> {
+  findings.once('virtual_host_matcher', path, 'routes are not chosen by a matcher tree: requests take the default decision of their address');
+  return { program: { steps: [{ op: 'default', why: 'undecidable' }] }, targets: [], catchAll: undefined };
+}
+
+function targetsOf({ steps }: RouteProgram): Target[] {
+  const targets = new Map<string, Target>();
+  for (const step of steps) if (step.op === 'target') targets.set(targetKey(step.target), step.target);
+  return [...targets.values()];
+}
+
+function listKeepAlive(path: string, findings: Recording): void {
+  findings.once(
+    'keep_alive',
+    path,
+    'a connection stays where its first request was routed; for each request to be routed, clients send Connection: close, or routes get host names of their own',
+  );
+}
