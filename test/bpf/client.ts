@@ -14,7 +14,7 @@ export interface Connection {
   readonly said: string;
 }
 
-function parse(line: string): Connection {
+export function parseConnection(line: string): Connection {
   const [errno = '', address = '', port = '', said = ''] = line.split(' ');
   return { errno, peer: `${address} ${port}`, said };
 }
@@ -24,7 +24,7 @@ async function finish(child: ChildProcess): Promise<Connection[]> {
   child.stdout!.on('data', (chunk: Buffer) => chunks.push(chunk));
   const [code] = (await once(child, 'close')) as [number | null];
   if (code !== 0) throw new Error(`client ended with ${code}`);
-  return Buffer.concat(chunks).toString().split('\n').filter(Boolean).map(parse);
+  return Buffer.concat(chunks).toString().split('\n').filter(Boolean).map(parseConnection);
 }
 
 /** Runs client.c in the cgroup to its end; arguments as described there. */
@@ -53,7 +53,7 @@ export async function holdIn(cgroup: string, count: number, ...args: readonly (s
     if (text.split('\n').length > count) break;
   }
   return {
-    connections: text.split('\n').filter(Boolean).map(parse),
+    connections: text.split('\n').filter(Boolean).map(parseConnection),
     release: async () => {
       child.stdin!.end();
       child.stdout!.resume();

@@ -72,8 +72,8 @@ export type TargetSpec =
   | { readonly pass: ReasonName }
   | { readonly refuse: ReasonName };
 
-function record(listenerId: number, target: TargetSpec): FrontendRecord {
-  const base = { listenerId, target: 0, n: 0, routes: 0, reason: 0 };
+function record(listenerId: number, target: TargetSpec, routes: number): FrontendRecord {
+  const base = { listenerId, target: 0, n: 0, routes, reason: 0 };
   if ('cluster' in target) return { ...base, kind: 'cluster', target: target.cluster };
   if ('split' in target) return { ...base, kind: 'split', target: target.split, n: target.n };
   if ('pass' in target) return { ...base, kind: 'pass', reason: reasonNumber(target.pass) };
@@ -81,7 +81,7 @@ function record(listenerId: number, target: TargetSpec): FrontendRecord {
 }
 
 /** A listener on an address (`10.96.0.1`), a range or a wildcard (`10.96.0.0/16`, `::/0`), and its counters. */
-export function frontend(listenerId: number, where: string, port: number, target: TargetSpec): Operation[] {
+export function frontend(listenerId: number, where: string, port: number, target: TargetSpec, routes = 0): Operation[] {
   const [address = '', length] = where.split('/');
   const family = address.includes(':') ? 6 : 4;
   const whole = family === 4 ? 32 : 128;
@@ -92,7 +92,7 @@ export function frontend(listenerId: number, where: string, port: number, target
       op: 'put',
       map: prefixLength === whole ? 'km_listener' : 'km_prefix',
       key: { family, address, prefixLength, port },
-      value: record(listenerId, target),
+      value: record(listenerId, target, routes),
     },
   ];
 }
