@@ -43,6 +43,9 @@ interface Jumps {
 /** At most this many bytes in one step (KM_STEP_DATA). A longer text is compared by several steps. */
 export const STEP_BYTES = 48;
 
+/** Most steps of one walk (KM_WALK_ROUNDS); a walk that is longer ends in the default decision. */
+export const MAX_WALK = 4096;
+
 export type RouteStep =
   /** Makes a part of the request the current text; `otherwise` when the request has none. */
   | (Jumps & { readonly op: 'field'; readonly field: RequestField })

@@ -88,3 +88,13 @@ function samePart(a: Branch['does'], b: Part): boolean {
   if (a.op === 'field') return b.op === 'field' && a.field === b.field;
   return (a.op === 'header' || a.op === 'param') && a.op === b.op && a.name === b.name;
 }
+
+/** Steps of the longest walk. */
+export function longestWalk({ steps }: RouteProgram): number {
+  const left: number[] = [];
+  for (let i = steps.length - 1; i >= 0; i -= 1) {
+    const step = steps[i]!;
+    left[i] = 1 + ('then' in step ? Math.max(left[step.then]!, left[step.otherwise]!) : 0);
+  }
+  return left[0]!;
+}

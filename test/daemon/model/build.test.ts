@@ -6,6 +6,7 @@ import { ClusterLoadAssignment } from '../../../daemon/proto/envoy/config/endpoi
 import { Listener } from '../../../daemon/proto/envoy/config/listener/v3/listener.js';
 import { RouteConfiguration } from '../../../daemon/proto/envoy/config/route/v3/route.js';
 import { random } from '../diff/models.js';
+import { problemOf } from './routing/walk.js';
 import { assignment, at, cluster, eds, http, lbEndpoint, listener, passthrough, prefixRoute, rds, resources, routeTable, tcpTo, virtualHost } from './protos.js';
 
 t.test('what did not change is the same object; what depends on a change is built anew', (t) => {
@@ -42,9 +43,14 @@ t.test('what did not change is the same object; what depends on a change is buil
 
 t.test('garbage that decodes never makes the model throw', (t) => {
   const below = random(11);
+  const everyMatch = [
+    prefixRoute('/a', 'x', { match: { headers: [{ name: 'h', headerMatchSpecifier: { $case: 'stringMatch', value: { matchPattern: { $case: 'safeRegex', value: { regex: '(a|b.*)[cd]+(?i)x{1,3}' } } } } }] } }),
+    prefixRoute('', 'y', { match: { pathSpecifier: { $case: 'safeRegex', value: { regex: '/(v[0-9]|w)/.*(e|f)?' } }, queryParameters: [{ name: 'q', queryParameterMatchSpecifier: { $case: 'stringMatch', value: { matchPattern: { $case: 'prefix', value: 'p' } } } }] } }),
+    prefixRoute('/', 'a'),
+  ];
   const seeds = {
-    listener: Listener.encode(listener({ name: 'l', address: at('0.0.0.0', 80), filterChains: [{ filters: [http({ routeSpecifier: { $case: 'routeConfig', value: routeTable('r', [virtualHost(['10.0.0.1', '*'], [prefixRoute('/', 'a')])]) } })] }] })).finish(),
-    route: RouteConfiguration.encode(routeTable('80', [virtualHost(['10.0.0.1', '*'], [prefixRoute('/', 'a')])])).finish(),
+    listener: Listener.encode(listener({ name: 'l', address: at('0.0.0.0', 80), filterChains: [{ filters: [http({ routeSpecifier: { $case: 'routeConfig', value: routeTable('r', [virtualHost(['10.0.0.1', '*'], everyMatch)]) } })] }, { filterChainMatch: { prefixRanges: [{ addressPrefix: '10.0.0.0', prefixLen: 8 }] }, filters: [rds('80')] }] })).finish(),
+    route: RouteConfiguration.encode(routeTable('80', [virtualHost(['10.0.0.1', '*'], everyMatch), virtualHost(['*.a', 'b.*'], everyMatch)])).finish(),
     cluster: Cluster.encode(eds('a', { circuitBreakers: { thresholds: [{ maxConnections: 1 }] }, loadAssignment: assignment('a') })).finish(),
     endpoints: ClusterLoadAssignment.encode(assignment('a', { priority: 3, loadBalancingWeight: 2, lbEndpoints: [lbEndpoint('10.0.0.1', 80), lbEndpoint('fd00::1', 80)] })).finish(),
   };
@@ -58,7 +64,8 @@ t.test('garbage that decodes never makes the model throw', (t) => {
     }
   };
   let built = 0;
-  for (let i = 0; i < 3000; i += 1) {
+  let programs = 0;
+  for (let i = 0; i < 1500; i += 1) {
     const l = mutate(Listener, seeds.listener);
     const r = mutate(RouteConfiguration, seeds.route);
     const c = mutate(Cluster, seeds.cluster);
@@ -70,6 +77,13 @@ t.test('garbage that decodes never makes the model throw', (t) => {
       endpoints: new Map(e ? [['a', e]] : []),
       resolved: new Map(),
     });
+    for (const { virtualHosts } of model.routeTables.values()) {
+      for (const { program } of virtualHosts) {
+        const problem = problemOf(program);
+        if (problem !== undefined) t.fail(problem, { program });
+        programs += 1;
+      }
+    }
     for (const made of model.clusters.values()) {
       const endpoints = made.kind === 'endpoints' ? [...made.ipv4, ...made.ipv6] : [];
       if (endpoints.some(({ weight, port }) => !(weight > 0 && Number.isFinite(weight) && port > 0 && port < 65536))) t.fail('an endpoint that cannot be', { made });
@@ -77,7 +91,7 @@ t.test('garbage that decodes never makes the model throw', (t) => {
       built += 1;
     }
   }
-  t.ok(built > 100, `${built} clusters were built`);
+  t.ok(built > 100 && programs > 100, `${built} clusters and ${programs} programs were built`);
   t.end();
 });
 
