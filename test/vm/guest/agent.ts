@@ -29,12 +29,14 @@ export class Agent {
   readonly #waiting = new Set<() => void>();
 
   private constructor(context: Context, { xdsAddress = `file://${context.project}/samples/mesh`, args = [] }: AgentOptions) {
-    const state = path.join(context.folder, 'state');
-    const agent = [process.execPath, path.join(context.project, 'agent.js'), '--mode=ads', '--log-format', 'json', '--state-dir', state, ...args];
+    // Its state folder is the default one: the second agent of a machine finds what the first has compiled.
+    const agent = [process.execPath, path.join(context.project, 'agent.js'), '--mode=ads', '--log-format', 'json', ...args];
     const inNamespaces = ['--pid', '--fork', '--kill-child', '--mount', '--propagation', 'unchanged', '--mount-proc'];
     this.#unshare = spawn('unshare', [...inNamespaces, ...agent], { env: { ...process.env, XDS_ADDRESS: xdsAddress }, stdio: ['ignore', 'pipe', 'inherit'] });
     this.#ended = once(this.#unshare, 'close');
     readline.createInterface({ input: this.#unshare.stdout! }).on('line', (text) => {
+      // The runner shows the end of such files when a scenario does not come to its own.
+      fs.appendFileSync(path.join(context.folder, 'agent.log'), `${text}\n`);
       this.log.push(JSON.parse(text) as LogLine);
       for (const look of this.#waiting) look();
     });
@@ -75,6 +77,11 @@ export class Agent {
     const { pid } = this.#unshare;
     const [child] = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
     process.kill(Number(child), signal);
+    return this.ended();
+  }
+
+  /** Waits for an end that comes by itself. @returns the exit code, or the signal. */
+  async ended(): Promise<number | NodeJS.Signals> {
     await this.#ended;
     return this.#unshare.exitCode ?? this.#unshare.signalCode!;
   }
