@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * The least that makes kmesh.ko work, to test it without the daemon: connections to port 80 are held back, and go on
- * to the same address at port 8001 when the request's path begins with /a, 8002 with /b, else 8000. Port 81 is denied.
+ * by the first letter of the request's path: a and b to ports 8001 and 8002 of the same address, r to one where nobody
+ * listens, d to an IPv4 address that does not answer, all else to port 8000. Port 81 asks for a takeover and then denies.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_endian.h>
@@ -12,6 +13,9 @@
 #define IPPROTO_TCP 6
 #define TCP_CONGESTION 13
 #define EPERM 1
+#define AF_INET 2
+#define AF_INET6 10
+#define SILENT_ADDRESS 0xc0000201 /* 192.0.2.1, RFC 5737 */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -59,32 +63,49 @@ static __always_inline void count(__u32 verdict)
 		__sync_fetch_and_add(counter, 1);
 }
 
-static __always_inline __u16 port_of(const struct km_request *request)
+static __always_inline char letter_of(const struct km_request *request)
 {
 	char path[2] = { 0, 0 };
 
-	if (request->verdict != KM_HEAD_COMPLETE || request->field[KM_FIELD_PATH].len < 2)
-		return 8000;
-	bpf_probe_read_kernel(path, sizeof(path), (const void *)(request->text + request->field[KM_FIELD_PATH].off));
-	return path[1] == 'a' ? 8001 : path[1] == 'b' ? 8002 : 8000;
+	if (request->verdict == KM_HEAD_COMPLETE && request->field[KM_FIELD_PATH].len >= sizeof(path))
+		bpf_probe_read_kernel(path, sizeof(path), (const void *)(request->text + request->field[KM_FIELD_PATH].off));
+	return path[1];
 }
 
-static __always_inline int steer(struct bpf_sock_addr *ctx)
+/* user_ip4 may stand in a program of connect4 only. */
+static __always_inline void route(struct bpf_sock_addr *ctx, char letter, int family)
+{
+	__u16 port = letter == 'a' ? 8001 : letter == 'b' ? 8002 : letter == 'r' ? 8009 : 8000;
+
+	if (family == AF_INET && letter == 'd')
+		ctx->user_ip4 = bpf_htonl(SILENT_ADDRESS);
+	ctx->user_port = bpf_htons(port);
+}
+
+static __always_inline int take(struct bpf_sock_addr *ctx)
 {
 	char name[16] = KM_TAKEOVER_NAME;
+
+	return bpf_setsockopt(ctx, IPPROTO_TCP, TCP_CONGESTION, name, sizeof(KM_TAKEOVER_NAME)) == -EPERM;
+}
+
+static __always_inline int steer(struct bpf_sock_addr *ctx, int family)
+{
 	struct km_request *request;
 	__u64 cookie;
 
-	if (ctx->user_port == bpf_htons(81))
+	if (ctx->user_port == bpf_htons(81)) {
+		take(ctx);
 		return 0;
+	}
 	if (ctx->user_port != bpf_htons(80) || ctx->protocol != IPPROTO_TCP)
 		return 1;
 	cookie = bpf_get_socket_cookie(ctx);
 	request = bpf_map_lookup_elem(&requests, &cookie);
 	if (request) {
 		count(request->verdict);
-		ctx->user_port = bpf_htons(port_of(request));
-	} else if (bpf_setsockopt(ctx, IPPROTO_TCP, TCP_CONGESTION, name, sizeof(KM_TAKEOVER_NAME)) != -EPERM) {
+		route(ctx, letter_of(request), family);
+	} else if (!take(ctx)) {
 		count(0);
 		ctx->user_port = bpf_htons(8000);
 	}
@@ -94,13 +115,13 @@ static __always_inline int steer(struct bpf_sock_addr *ctx)
 SEC("cgroup/connect4")
 int steer4(struct bpf_sock_addr *ctx)
 {
-	return steer(ctx);
+	return steer(ctx, AF_INET);
 }
 
 SEC("cgroup/connect6")
 int steer6(struct bpf_sock_addr *ctx)
 {
-	return steer(ctx);
+	return steer(ctx, AF_INET6);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";
