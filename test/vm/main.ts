@@ -22,6 +22,8 @@ const slownessOf = (kernel: string): number => (kernel === 'debug' ? 4 : 1);
 async function main(argv: readonly string[], tally: Tally): Promise<void> {
   // Folders that scenarios name, and the paths that are printed, are relative to it.
   process.chdir(ROOT);
+  if (process.arch !== 'x64') throw new Error(`the machines are x86_64 ones with this machine's own Node inside, which is for ${process.arch}`);
+  if (process.getuid?.() !== 0) throw new Error('root is needed: modules are built under a changed root');
   const { values, positionals } = parseArgs({ args: [...argv], options: { only: { type: 'string', multiple: true, default: [] } }, allowPositionals: true });
   const names = positionals.length > 0 ? positionals : DEBIAN_KERNELS;
   const unknown = names.filter((name) => !KERNELS.includes(name));

@@ -16,8 +16,6 @@ export interface Machine {
   /** Where the console goes. */
   readonly consoleFile: string;
   readonly limitSeconds: number;
-  readonly kernelArguments?: readonly string[];
-  readonly memoryMebibytes?: number;
 }
 
 export interface Ending {
@@ -26,7 +24,7 @@ export interface Ending {
   readonly seconds: number;
 }
 
-const ALWAYS = ['console=ttyS0,115200', 'panic=-1', 'oops=panic', 'loglevel=7', 'printk.time=1', 'net.ifnames=0', 'random.trust_cpu=on'];
+const KERNEL_ARGUMENTS = ['console=ttyS0,115200', 'panic=-1', 'oops=panic', 'loglevel=7', 'printk.time=1', 'net.ifnames=0', 'random.trust_cpu=on'];
 
 /** Runs a machine to its end. `onEvent` gets what the guest reports, as it comes. */
 export async function runMachine(machine: Machine, onEvent: (event: GuestEvent) => void): Promise<Ending> {
@@ -61,11 +59,11 @@ export async function runMachine(machine: Machine, onEvent: (event: GuestEvent) 
   return { timedOut, seconds: (Date.now() - started) / 1000 };
 }
 
-function argumentsFor({ vmlinuz, initramfs, disks, consoleFile, kernelArguments = [], memoryMebibytes = 2048 }: Machine, port: string): string[] {
+function argumentsFor({ vmlinuz, initramfs, disks, consoleFile }: Machine, port: string): string[] {
   return [
-    ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(memoryMebibytes)],
+    ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '2048'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-    ...['-kernel', vmlinuz, '-initrd', initramfs, '-append', [...ALWAYS, ...kernelArguments].join(' ')],
+    ...['-kernel', vmlinuz, '-initrd', initramfs, '-append', KERNEL_ARGUMENTS.join(' ')],
     ...['-serial', `file:${consoleFile}`, '-device', 'virtio-rng-pci'],
     ...disks.flatMap((file, index) => ['-drive', `file=${file},format=raw,if=none,id=disk${index},snapshot=on,cache=unsafe`, '-device', `virtio-blk-pci,drive=disk${index}`]),
     ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=results,path=${port}`, '-device', 'virtserialport,chardev=results,name=kmesh.results'],

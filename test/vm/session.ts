@@ -40,7 +40,7 @@ export async function runSession({ kernel, inputs, limitSeconds, title }: Sessio
       if (event.event === 'end') complete = true;
       onEvent(event);
     });
-    return { ...ending, complete, console: fs.readFileSync(consoleFile, 'utf8'), consoleFile };
+    return { ...ending, complete, console: fs.readFileSync(consoleFile, 'utf8').replaceAll('\r', ''), consoleFile };
   } finally {
     remove();
   }

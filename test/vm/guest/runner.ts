@@ -55,10 +55,16 @@ async function runOne(file: string, plan: Plan): Promise<void> {
   try {
     await Promise.race([scenario.run(t, context), late]);
   } catch (error) {
-    t.ok(false, 'runs to its end', (error as Error).stack ?? String(error));
+    t.ok(false, 'runs to its end', `${(error as Error).stack ?? String(error)}\n${logsOf(folder)}`);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The last lines of what a scenario's programs wrote to files named *.log in its folder. */
+function logsOf(folder: string): string {
+  const names = fs.readdirSync(folder).filter((name) => name.endsWith('.log'));
+  return names.map((name) => `${name}:\n${fs.readFileSync(path.join(folder, name), 'utf8').trimEnd().split('\n').slice(-30).join('\n')}`).join('\n');
 }
 
 /** Leaks are looked for only when asked, and an object counts as lost from the second look on. */
