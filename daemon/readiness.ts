@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Applied } from './applier.js';
+import type { L7State } from './maps/dataplane.js';
 import type { XdsStatus } from './xds/source.js';
 
 export interface Readiness {
@@ -9,15 +10,17 @@ export interface Readiness {
   /** The newest trouble; a daemon can be ready in spite of one, with what it was told before. */
   readonly code?: string;
   readonly reason?: string;
+  /** Whether connections are routed by their requests; a daemon is ready without. */
+  readonly l7: L7State;
 }
 
 /** Ready means: programs are attached and a configuration is in force, be it an adopted one. */
-export function readiness(attached: boolean, applied: Applied, status: XdsStatus | undefined): Readiness {
+export function readiness(attached: boolean, applied: Applied, status: XdsStatus | undefined, l7: L7State): Readiness {
   // Files that cannot be read at the first start leave no last good state to stand for them.
   const unread = status?.code === 'KM_XDS_FILE' && !applied.stale && Object.values(status.complete).includes(false);
   const ready = attached && (applied.appliedAt !== undefined || applied.stale) && !unread;
   const trouble = status?.code === undefined ? {} : { code: status.code, reason: status.reason ?? '' };
-  if (ready) return { ready, stale: applied.stale, ...trouble };
+  if (ready) return { ready, stale: applied.stale, ...trouble, l7 };
   const waiting = applied.error?.message ?? (status?.connected ? 'waiting for the rest of the configuration' : 'waiting for the configuration');
-  return { ready, stale: applied.stale, reason: waiting, ...trouble };
+  return { ready, stale: applied.stale, reason: waiting, ...trouble, l7 };
 }

@@ -8,7 +8,7 @@ import { Applier } from './applier.js';
 import { DaemonError, messageOf } from './errors.js';
 import { OWN_GID } from './identity.js';
 import type { Logger } from './log.js';
-import { Dataplane } from './maps/dataplane.js';
+import { Dataplane, type L7State } from './maps/dataplane.js';
 import { validateCluster, validateEndpoints, validateListener, validateRoute } from './model/validate.js';
 import type { DaemonOptions } from './options.js';
 import { readiness } from './readiness.js';
@@ -24,10 +24,11 @@ import { createXdsSource, type XdsOptions } from './xds/index.js';
 export async function runDaemon(options: DaemonOptions, pinRoot: string, log: Logger): Promise<void> {
   const objectFile = path.join(options.objects, 'kmesh.bpf.o');
   const dataplane = Dataplane.open({ objectFile, cgroupPath: options.cgroup, pinRoot, sizes: options.sizes, ownGid: OWN_GID });
+  const steering = new Steering(dataplane, log);
+  const look = setInterval(() => steering.followModule(), MODULE_LOOK_MS);
   let admin: http.Server | undefined;
   try {
     let status: XdsStatus | undefined;
-    const steering = new Steering(dataplane, log);
     const applier = createApplier(dataplane, steering, log);
     admin = await listen(options.adminPort, pages(options, dataplane, steering, applier, () => status));
     const source = createXdsSource(xdsOptions(options), {
@@ -45,16 +46,21 @@ export async function runDaemon(options: DaemonOptions, pinRoot: string, log: Lo
     await source.stop();
     await applier.idle();
   } finally {
+    clearInterval(look);
     admin?.close();
     admin?.closeAllConnections();
     dataplane.close();
   }
 }
 
+/** How often to look whether kmesh.ko came: until then connections go by their default decisions. */
+const MODULE_LOOK_MS = 1000;
+
 /** Whether the programs of this process are in force. */
 class Steering {
   readonly #dataplane: Dataplane;
   readonly #log: Logger;
+  #l7: L7State | undefined;
   attached = false;
 
   constructor(dataplane: Dataplane, log: Logger) {
@@ -67,6 +73,16 @@ class Steering {
     const hooks = this.#dataplane.attach();
     this.attached = true;
     this.#log.info({ hooks }, `programs in force: ${hooks.map(({ hook, action }) => `${hook} ${action}`).join(', ')}`);
+    this.#report(this.#dataplane.l7);
+  }
+
+  followModule(): void {
+    if (this.attached) this.#report(this.#dataplane.followModule());
+  }
+
+  #report(l7: L7State): void {
+    if (l7.state !== this.#l7?.state || l7.reason !== this.#l7.reason) this.#log.info({ l7 }, `routing by requests is ${l7.state}: ${l7.reason}`);
+    this.#l7 = l7;
   }
 }
 
@@ -118,13 +134,13 @@ function pages(options: DaemonOptions, dataplane: Dataplane, steering: Steering,
   return new Map<string, Page>([
     ['/options', { summary: 'the options in force', answer: () => ({ status: 200, body: options }) }],
     ['/config_dump', { summary: 'what came, what it means here, what is not enforced', answer: () => ({ status: 200, body: configDump(applier.applied, status()) }) }],
-    ['/bpf/kmesh/maps', { summary: 'what the eBPF maps hold, and the counters', answer: () => ({ status: 200, body: mapsView(dataplane.read(), dataplane.counters()) }) }],
+    ['/bpf/kmesh/maps', { summary: 'what the eBPF maps hold, and the counters', answer: () => ({ status: 200, body: mapsView(dataplane.read(), dataplane.counters(), dataplane.module()) }) }],
     [
       '/healthz/ready',
       {
         summary: '200 once programs are attached and a configuration is applied',
         answer: () => {
-          const body = readiness(steering.attached, applier.applied, status());
+          const body = readiness(steering.attached, applier.applied, status(), dataplane.l7);
           return { status: body.ready ? 200 : 503, body };
         },
       },

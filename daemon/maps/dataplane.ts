@@ -2,9 +2,11 @@
 import type { MapContents, Operation } from '../diff/operations.js';
 import { attachHooks, type AttachedHook } from './attach.js';
 import { closeObject, loadObject, type KeptSize, type LoadedObject } from './load.js';
+import { KMESH_MODULE, readModule, readModuleCounters, type ModulePlace, type ModuleState } from './module.js';
 import { otherMapsFolders, checkPinRoot, removeMaps } from './pins.js';
 import { readContents, readCounters, type Counters } from './read.js';
 import type { MapSizes } from './records.js';
+import { Requests, type L7State } from './requests.js';
 import { applyOperations } from './write.js';
 
 export { DATAPLANE_ERRORS, DataplaneError, type DataplaneErrorCode } from './errors.js';
@@ -14,6 +16,7 @@ export type { KeptSize } from './load.js';
 export { reasonName } from './layout.js';
 export type { Counters } from './read.js';
 export type { MapSizes } from './records.js';
+export type { L7State } from './requests.js';
 
 export interface DataplaneOptions {
   /** The compiled `kmesh.bpf.o`. */
@@ -25,16 +28,28 @@ export interface DataplaneOptions {
   readonly sizes: MapSizes;
   /** Processes with this real group id are never steered. */
   readonly ownGid: number;
+  /** Where kmesh.ko is found; its own place when left out. */
+  readonly module?: ModulePlace;
+}
+
+/** What kmesh.ko says of itself. */
+export interface ModuleView extends ModuleState {
+  readonly counters: Readonly<Record<string, number>>;
 }
 
 /** The programs and maps of this node. */
 export class Dataplane {
   readonly #options: DataplaneOptions;
+  readonly #module: ModulePlace;
   readonly #loaded: LoadedObject;
+  readonly #requests: Requests;
 
   private constructor(options: DataplaneOptions, loaded: LoadedObject) {
+    const { object, maps, requestsRefused } = loaded;
     this.#options = options;
+    this.#module = options.module ?? KMESH_MODULE;
     this.#loaded = loaded;
+    this.#requests = new Requests({ object, map: maps.km_request, pinRoot: options.pinRoot, module: this.#module, refused: requestsRefused });
   }
 
   /**
@@ -65,9 +80,26 @@ export class Dataplane {
    * @throws DataplaneError
    */
   attach(): AttachedHook[] {
-    const attached = attachHooks(this.#loaded.object, this.#options.cgroupPath, this.#options.pinRoot);
+    const { cgroupPath, pinRoot } = this.#options;
+    const attached = this.#requests.replace(() => attachHooks(this.#loaded.object, cgroupPath, pinRoot));
     for (const folder of otherMapsFolders(this.#options.pinRoot)) removeMaps(folder);
     return attached;
+  }
+
+  /** Whether connections are routed by their requests. */
+  get l7(): L7State {
+    return this.#requests.state;
+  }
+
+  /** Looks whether kmesh.ko came or went, and follows. To be called now and then, after `attach`. */
+  followModule(): L7State {
+    return this.#requests.update();
+  }
+
+  /** undefined: kmesh.ko is not loaded. */
+  module(): ModuleView | undefined {
+    const state = readModule(this.#module);
+    return state && { ...state, counters: readModuleCounters(this.#module) };
   }
 
   /** Everything that the maps hold. @throws DataplaneError */

@@ -8,6 +8,9 @@
 /** KM_LAYOUT_VERSION. */
 export const LAYOUT_VERSION = 2;
 
+/** KM_REQUEST_ABI of request.h: what kmesh.ko says in its parameter `abi`. */
+export const REQUEST_ABI = 1;
+
 /** KM_NO_LIMIT. */
 export const NO_LIMIT = 0xffffffff;
 

@@ -29,6 +29,7 @@ const DECLARATIONS = {
   bpf_map__pin: 'int bpf_map__pin(void *map, const char *path)',
   bpf_program__expected_attach_type: 'int bpf_program__expected_attach_type(void *program)',
   bpf_program__attach_cgroup: 'void *bpf_program__attach_cgroup(void *program, int cgroup)',
+  bpf_program__attach_raw_tracepoint: 'void *bpf_program__attach_raw_tracepoint(void *program, const char *name)',
   bpf_link__open: 'void *bpf_link__open(const char *path)',
   bpf_link__fd: 'int bpf_link__fd(void *link)',
   bpf_link__pin: 'int bpf_link__pin(void *link, const char *path)',

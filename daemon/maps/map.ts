@@ -77,6 +77,13 @@ export class BpfMap {
     if (result < 0 && result !== ENOENT) throw this.#error('delete', result);
   }
 
+  /** Removes all entries. */
+  clear(): void {
+    const keys: Buffer[] = [];
+    this.each((from, key) => keys.push(Buffer.from(from.subarray(key, key + this.keySize))));
+    for (const key of keys) this.delete(key);
+  }
+
   /** The value of a key, `size` bytes of it: per-CPU maps give one value for each possible CPU. */
   lookup(key: Buffer, size = this.valueSize): Buffer {
     this.#expectSize(key, this.keySize);

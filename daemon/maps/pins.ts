@@ -13,6 +13,9 @@ const LINKS = 'links';
 const FOLDER_MODE = 0o700;
 const MAPS = /^maps-v[0-9]+$/;
 
+/** The link to the tracepoint of kmesh.ko, which holds the module; the agent gives it up before it removes the module. */
+export const REQUEST_LINK = 'request';
+
 /** A link that is to replace another one waits under this name until it does. */
 export const nextLinkName = (hook: string): string => `${hook}_next`;
 
@@ -71,13 +74,14 @@ export interface RemovedPins {
 }
 
 /**
- * Removes links, maps and folders that this project pinned below `root`, and nothing else. The connect hooks go
- * first, so that no connection is steered that nobody follows any more. What is gone already is no error.
+ * Removes links, maps and folders that this project pinned below `root`, and nothing else. The request link goes
+ * first, so that nothing holds the module, then the connect hooks, so that no connection is steered that nobody follows
+ * any more. What is gone already is no error.
  */
 export function removePins(root: string): RemovedPins {
   const before = pinsBelow(root);
-  const ourLinks = [...HOOKS].reverse().flatMap(({ name }) => [name, nextLinkName(name)]);
-  for (const name of ourLinks) fs.rmSync(linkPath(root, name), { force: true });
+  const ourLinks = [...HOOKS.map(({ name }) => name), REQUEST_LINK].reverse();
+  for (const name of ourLinks.flatMap((link) => [link, nextLinkName(link)])) fs.rmSync(linkPath(root, name), { force: true });
   const folders = entries(root).filter((name) => MAPS.test(name));
   removeFolder(path.join(root, LINKS), () => false);
   for (const folder of folders) removeMaps(path.join(root, folder));

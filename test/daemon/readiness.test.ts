@@ -9,6 +9,7 @@ const applied: Applied = { ...nothing, appliedAt: new Date(0) };
 const adopted: Applied = { ...nothing, stale: true };
 const none = { listeners: false, routes: false, clusters: false, endpoints: false };
 const status = (change: Partial<XdsStatus>): XdsStatus => ({ connected: false, code: undefined, reason: undefined, lastPushAt: undefined, nacks: [], notes: [], complete: none, settled: false, ...change });
+const off = { state: 'off', reason: 'no module' } as const;
 const away = status({ code: 'KM_XDS_UNREACHABLE', reason: 'nobody at 127.0.0.1:1' });
 
 const cases: readonly (readonly [string, boolean, Applied, XdsStatus | undefined, object])[] = [
@@ -25,6 +26,6 @@ const cases: readonly (readonly [string, boolean, Applied, XdsStatus | undefined
 
 for (const [name, attached, now, from, expected] of cases) {
   t.test(name, async (t) => {
-    t.match(readiness(attached, now, from), expected);
+    t.match(readiness(attached, now, from, off), { ...expected, l7: off });
   });
 }

@@ -14,11 +14,11 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** Compiles bpf/ as the agent does. @returns the path of kmesh.bpf.o. @throws with what make and clang said. */
-export function buildBpfObject({ setRetval }: { readonly setRetval: boolean }): string {
+/** Compiles bpf/, or a copy of it, as the agent does. @returns the path of kmesh.bpf.o. @throws with what make and clang said. */
+export function buildBpfObject({ setRetval, sources = BPF_SOURCES }: { readonly setRetval: boolean; readonly sources?: string }): string {
   const folder = temporaryFolder();
   fs.writeFileSync(path.join(folder, 'kmesh_config.h'), `#define KM_HAVE_SET_RETVAL ${setRetval ? 1 : 0}\n`);
   const output = path.join(folder, 'build');
-  execFileSync('make', ['-s', '-C', BPF_SOURCES, `O=${output}`, `KMESH_GENERATED=${folder}`], { stdio: ['ignore', 'ignore', 'pipe'] });
+  execFileSync('make', ['-s', '-C', sources, `O=${output}`, `KMESH_GENERATED=${folder}`], { stdio: ['ignore', 'ignore', 'pipe'] });
   return path.join(output, 'kmesh.bpf.o');
 }

@@ -33,6 +33,7 @@ await t.test('structs have the sizes and offsets of the object', async (test) =>
 await t.test('enums and numbers are those of layout.h', async (test) => {
   const numbers = {
     KM_LAYOUT_VERSION: layout.LAYOUT_VERSION,
+    KM_REQUEST_ABI: layout.REQUEST_ABI,
     KM_NO_LIMIT: layout.NO_LIMIT,
     KM_FAMILY_V4: FAMILY_NUMBER[4],
     KM_FAMILY_V6: FAMILY_NUMBER[6],
