@@ -12,9 +12,9 @@ export async function routes(): Promise<boolean> {
 
 /** Counters of routing events, by their names in layout.h. */
 export async function routingEvents(): Promise<Readonly<Record<string, number>>> {
-  const maps = await adminPage<{ l7: Record<string, number> }>('/bpf/kmesh/maps');
+  const maps = await adminPage<{ counters: { requests: Record<string, number> } }>('/bpf/kmesh/maps');
   if (maps === undefined) throw new Error('the daemon does not answer');
-  return maps.l7;
+  return maps.counters.requests;
 }
 
 /** The text of /config_dump; undefined while there is no daemon. */
