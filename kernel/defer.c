@@ -61,10 +61,13 @@ static int km_connect_with_data(struct sock *sk, const struct km_family *family,
 	struct tcp_fastopen_request *fast = tcp_sk(sk)->fastopen_req;
 	struct km_collect collect = { .limit = READ_ONCE(km_head_max) };
 	const struct km_request *request;
+	int verdict = fast->size ? km_collect_peek(&collect, fast->data, fast->size) : 0;
 	int err;
 
-	err = fast->size ? km_collect_peek(&collect, fast->data, fast->size) : 0;
-	request = km_request_make(&collect, err ?: KM_HEAD_TOO_LATE);
+	/* What is not whole cannot be waited for, and bytes that cannot be read are TCP's to complain of. */
+	if (!verdict || verdict == -EFAULT)
+		verdict = KM_HEAD_TOO_LATE;
+	request = km_request_make(&collect, verdict);
 	err = km_connect_at_once(sk, family, address, address_len, request);
 	km_request_free(request);
 	km_collect_free(&collect);

@@ -95,11 +95,12 @@ int km_disconnect(struct sock *sk, int flags)
 	int err;
 
 	km_enter();
-	if (held)
-		km_forget(held);
-	else
-		km_disarm(sk, family);
+	/* TCP knows a socket in TCP_SYN_SENT with the defer bit. It may refuse, while a thread waits on the socket (5.10). */
 	err = family->tcp->disconnect(sk, flags);
+	if (held && !err)
+		km_let_go(held);
+	else if (!held)
+		km_disarm(sk, family);
 	km_leave();
 	return err;
 }

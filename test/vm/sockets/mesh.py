@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kmesh.ko with test/vm/bpf/steer.bpf.c as its eBPF side, and endpoints that remember what they got."""
+"""kmesh.ko with test/vm/sockets/steer.bpf.c as its eBPF side, and endpoints that remember what they got."""
 import os
 import socket
 import subprocess
@@ -57,7 +57,7 @@ class Module:
 
 
 class Steering:
-    """The program test/vm/bpf/steer.c."""
+    """The program test/vm/sockets/steer.c."""
 
     def __init__(self, program, bpf, cgroup):
         self.process = subprocess.Popen([program, bpf, cgroup], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
