@@ -3,7 +3,7 @@ import type { Context } from '../context.js';
 import { readIfThere } from '../gather/files.js';
 import { isErrno, type Sys } from '../sys.js';
 import { loadedModule, moduleNumber } from './loaded.js';
-import { requestPin } from './pin.js';
+import { requestPins } from './pin.js';
 
 /** How an open link shows in /proc/PID/fd: named in two ways in kernel/bpf/syscall.c, by how it was opened. */
 const BPF_LINKS = ['anon_inode:bpf_link', 'anon_inode:bpf-link'];
@@ -18,14 +18,13 @@ export async function whatHolds(ctx: Context): Promise<string> {
     [await moduleNumber(sys, 'counters/deferred'), 'connections held back'],
     [await moduleNumber(sys, 'counters/armed'), 'sockets taken over that have not connected yet'],
   ] as const;
-  const pin = requestPin(ctx);
-  const pinned = (await readIfThere(() => sys.stat(pin))) !== undefined;
+  const pins = await Promise.all(requestPins(ctx).map(async (pin) => ((await readIfThere(() => sys.stat(pin))) === undefined ? [] : [`the link pinned at ${pin}`])));
   const links = await linkOwners(sys);
   const parts = [
     ...(loaded?.references === undefined ? [] : [`references: ${loaded.references}`]),
     ...counts.flatMap(([count, what]) => (count === undefined || count === 0 ? [] : [`${what}: ${count}`])),
     ...(loaded?.usedBy.length ? [`modules that need it: ${loaded.usedBy.join(', ')}`] : []),
-    ...(pinned ? [`the link pinned at ${pin}`] : []),
+    ...pins.flat(),
     ...(links.length === 0 ? [] : [`links to its tracepoint held open by ${links.join(', ')}`]),
   ];
   return parts.length === 0 ? 'nothing that can be seen from here' : parts.join('; ');

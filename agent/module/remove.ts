@@ -7,7 +7,7 @@ import { drain } from './drain.js';
 import { whatHolds } from './holders.js';
 import { runKmod } from './kmod.js';
 import { loadedModule, MODULE_NAME } from './loaded.js';
-import { requestPin } from './pin.js';
+import { requestPins } from './pin.js';
 
 /** BPF programs are freed some time after their last link is gone (RCU), and give up the tracepoint only then. */
 const RETRY_FOR_MS = 5000;
@@ -28,7 +28,7 @@ export async function removeModule(ctx: Context): Promise<boolean> {
     return false;
   }
   await drain(ctx);
-  await ctx.sys.removeTree(requestPin(ctx));
+  for (const pin of requestPins(ctx)) await ctx.sys.removeTree(pin);
   await unload(ctx);
   return true;
 }

@@ -22,7 +22,7 @@ const OLD = { buildId: 'bb22', abi: ABI, accepting: true } as const;
 interface Stage {
   readonly kernel: FakeKernel;
   readonly ctx: TestContext;
-  readonly pin: string;
+  readonly pins: readonly string[];
 }
 
 const FACTS = kernelFacts({ release: '6.1.0', architecture: 'x86_64' });
@@ -34,10 +34,12 @@ function stage(t: { teardown(work: () => unknown): void }, options: FakeKernelOp
   writeFileSync(path.join(folder, 'bpf/include/kmesh/request.h'), `/* text */\n#define KM_REQUEST_ABI ${ABI}\n`);
   const kernelFiles = { configText: undefined, headerTree: { fact: yes('headers'), folder: '/h', compiler: undefined, uioHeader: undefined, moduleSymvers: undefined }, libbpfVersion: undefined, memoryEventFiles: [] };
   const ctx = testContext(folder, { root: folder, sys: kernel.sys, exec: kernel.exec, options: { bpfFsPath: path.join(folder, 'bpffs') }, results: { kernel: FACTS, kernelFiles, ...results } });
-  const pin = path.join(ctx.options.bpfFsPath, 'bpf_kmesh/links/request');
-  mkdirSync(path.dirname(pin), { recursive: true });
-  writeFileSync(pin, '');
-  return { kernel, ctx, pin };
+  const pins = ['request', 'request_next'].map((name) => path.join(ctx.options.bpfFsPath, 'bpf_kmesh/links', name));
+  for (const pin of pins) {
+    mkdirSync(path.dirname(pin), { recursive: true });
+    writeFileSync(pin, '');
+  }
+  return { kernel, ctx, pins };
 }
 
 const undo = insertModule.undo ?? (() => Promise.reject(new Error('no undo')));
@@ -68,9 +70,9 @@ t.test('the same build is kept, and a failed start leaves it as it was', async (
 });
 
 t.test('another build is replaced: no more takeovers, drained, the pin given up, then removed', async (t) => {
-  const { kernel, ctx, pin } = stage(t, { loaded: { ...OLD, deferred: 3 }, drainMs: 40 });
+  const { kernel, ctx, pins } = stage(t, { loaded: { ...OLD, deferred: 3 }, drainMs: 40 });
   await insertModule.run(ctx);
-  t.same(kernel.events, ['accepting=0', `unlink ${pin}`, 'rmmod kmesh', 'insmod /build/kmesh.ko', 'log closed', 'accepting=1']);
+  t.same(kernel.events, ['accepting=0', ...pins.map((pin) => `unlink ${pin}`), 'rmmod kmesh', 'insmod /build/kmesh.ko', 'log closed', 'accepting=1']);
   t.ok(kernel.now >= 120, 'it waited for the connections that were held back');
   t.match(ctx.lines.map(({ msg }) => msg).join('\n'), /another build of kmesh\.ko is loaded \(bb22\); it is replaced[^]*held back 3 connections, now 0/);
   await undo(ctx, 'run');
@@ -206,11 +208,11 @@ t.test('a kernel that never unloads', async (t) => {
 
 t.test('a stop of the node removes it, whoever loaded it', async (t) => {
   for (const loaded of [{ ...NEW, accepting: true }, undefined]) {
-    const { kernel, ctx, pin } = stage(t, { loaded });
+    const { kernel, ctx, pins } = stage(t, { loaded });
     await insertModule.run(ctx);
     await undo(ctx, 'all');
     t.equal(kernel.loaded, undefined);
-    t.notOk(existsSync(pin));
+    t.notOk(pins.some((pin) => existsSync(pin)));
     await undo(ctx, 'all');
     t.equal(kernel.events.filter((event) => event === 'rmmod kmesh').length, 1, 'once');
   }
