@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent as PID 1: builds what the kernel allows, inserts the module, starts the daemon; connections are steered; then it is
 // stopped and nothing of it is left.
-import fs from 'node:fs';
-import path from 'node:path';
 import { Agent, startBackends } from '../guest/agent.js';
 import type { Checks, Context } from '../guest/scenario.js';
+import { isInserted, traces } from '../guest/traces.js';
 
 export const name = 'agent';
-export const limitSeconds = 600;
+/** Under emulation the compilers take minutes. */
+export const limitSeconds = 1200;
 export const modules = { kmesh: { folder: 'kernel', variables: { KMESH_INCLUDE: 'bpf/include' } } };
 
 /** Where the module is compiled in the guest too: it takes a minute under emulation, and the newest kernel wants a newer compiler. */
@@ -27,10 +27,14 @@ export async function run(t: Checks, context: Context): Promise<void> {
   for (const phase of PHASES) t.ok(agent.log.some(({ msg }) => new RegExp(`^phase ${phase} .*: done, `).test(msg)), `phase ${phase} is done`, agent.messages());
   t.equal(agent.log.some(({ msg }) => msg.includes('nothing to compile')), !compiles, compiles ? 'the module was compiled on the node' : 'the module came from outside');
   t.ok(isInserted(), 'the module is in the kernel');
+  t.equal(capability(agent, 'l7-http').state, 'on', `L7 is on: ${capability(agent, 'l7-http').reason}`);
   t.note((agent.log.find(({ msg }) => /^\d+ phases in /.test(msg)) ?? { msg: 'no summary of phases' }).msg);
 
   const got = await answers(context, CONNECTIONS);
   t.equal([...new Set(got)].sort(), ['v1-a', 'v1-b', 'v2'], `${CONNECTIONS} connections reach all endpoints and nobody else`);
+
+  const canary = await context.sh('bash', '-c', `for i in $(seq ${CONNECTIONS}); do curl -sS --noproxy '*' --max-time 20 -H 'Host: web.sample' http://10.96.0.11:8080/canary; done`);
+  t.equal([...new Set(canary.trim().split('\n'))], ['v2'], `${CONNECTIONS} requests reach the endpoint of their route`);
 
   const logged = agent.log.length;
   const code = await agent.stop();
@@ -46,31 +50,13 @@ async function answers({ sh }: Context, times: number): Promise<string[]> {
   return (await sh('bash', '-c', script)).trim().split('\n');
 }
 
-const isInserted = (): boolean => fs.existsSync('/sys/module/kmesh');
-
-/** What a run could leave in the kernel. */
-function traces(): Record<string, unknown> {
-  const mounts = fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\n').map((line) => line.split(' ')[4] ?? '');
-  return {
-    module: isInserted(),
-    // A bind of this name is the scenario's own.
-    mounts: mounts.filter((place) => place !== '/mnt').sort(),
-    pins: fs.readdirSync('/sys/fs/bpf'),
-    programs: programs(),
-  };
+interface Capability {
+  readonly name: string;
+  readonly state: string;
+  readonly reason: string;
 }
 
-/** Command lines of the project's processes. */
-function programs(): string[] {
-  const lines = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(commandLine);
-  return lines.filter((line) => /agent\.js|daemon\.js/.test(line)).sort();
-}
-
-function commandLine(pid: string): string {
-  try {
-    return fs.readFileSync(path.join('/proc', pid, 'cmdline'), 'utf8').replaceAll('\0', ' ');
-  } catch {
-    // Ended since the folder was read.
-    return '';
-  }
+function capability({ log }: Agent, name: string): Capability {
+  const table = log.find((line) => line['capabilities'] !== undefined)?.['capabilities'] as Capability[];
+  return table.find((one) => one.name === name)!;
 }
