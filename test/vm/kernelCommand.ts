@@ -2,6 +2,7 @@
 /** `node scripts/vm-kernel.mjs`: what the harness knows of a kernel, modules built for it, scripts run in it. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { CACHE } from './cache.js';
 import { KERNELS, prepareKernel, type Kernel } from './kernels.js';
 import { buildModule } from './moduleBuild.js';
 import { ROOT } from './paths.js';
@@ -11,7 +12,7 @@ import { temporaryFolder } from './temporaryFolder.js';
 const USAGE = `node scripts/vm-kernel.mjs KERNEL [--json]                             release, image and headers
 node scripts/vm-kernel.mjs KERNEL build SOURCES OUT_KO [NAME=VALUE ...]  builds an external module; a folder as VALUE goes along
 node scripts/vm-kernel.mjs KERNEL run SCRIPT [FILE ...]                  boots it and runs a shell script beside the files
-KERNEL: ${KERNELS.join(', ')}
+KERNEL: ${KERNELS.join(', ')}. They are kept as they were first fetched, in ${CACHE} (KMESH_VM_CACHE), which can be deleted at any time.
 `;
 const RUN_LIMIT_SECONDS = Number(process.env['KMESH_VM_LIMIT'] ?? 300);
 

@@ -33,6 +33,10 @@ export const KERNELS: readonly string[] = [...DEBIAN_KERNELS, 'debug'];
 /** What a build of a module runs, besides what the headers depend on (the compiler among them). */
 const BUILD_TOOLS = ['make', 'bash', 'dash', 'coreutils', 'sed', 'grep', 'mawk', 'findutils', 'diffutils', 'perl-base', 'libc-bin'];
 
+export const headersMakefile = (release: string): string => path.join('usr/src', `linux-headers-${release}`, 'Makefile');
+/** Debian's Makefile names the common headers from the root; beside itself they are found from anywhere. */
+export const COMMON_HEADERS = { asInstalled: 'include /usr/src/', asUnpacked: 'include $(dir $(lastword $(MAKEFILE_LIST)))../' };
+
 /** Raised when what lies in the cache is to be made differently. */
 const LAYOUT = 1;
 
@@ -89,8 +93,6 @@ function completeRoot(root: string, release: string): void {
     if (!fs.existsSync(path.join(root, link))) fs.symlinkSync(target, path.join(root, link));
   }
   for (const name of ['proc', 'dev', 'tmp', 'module']) fs.mkdirSync(path.join(root, name), { recursive: true });
-  // Debian's Makefile names the common headers from the root; beside itself they are found from anywhere.
-  const makefile = path.join(root, 'usr/src', `linux-headers-${release}`, 'Makefile');
-  const text = fs.readFileSync(makefile, 'utf8');
-  fs.writeFileSync(makefile, text.replace(/^include \/usr\/src\//m, 'include $(dir $(lastword $(MAKEFILE_LIST)))../'));
+  const makefile = path.join(root, headersMakefile(release));
+  fs.writeFileSync(makefile, fs.readFileSync(makefile, 'utf8').replace(COMMON_HEADERS.asInstalled, COMMON_HEADERS.asUnpacked));
 }

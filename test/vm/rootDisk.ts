@@ -6,7 +6,7 @@ import path from 'node:path';
 import { keyOf, prepared } from './cache.js';
 import { Debian, unpack } from './debian.js';
 import { makeDisk } from './disk.js';
-import type { Kernel } from './kernels.js';
+import { COMMON_HEADERS, headersMakefile, type Kernel } from './kernels.js';
 
 const SUITE = { name: 'bookworm', hasSecurity: true };
 
@@ -57,16 +57,20 @@ export function kernelDisk(kernel: Kernel): string | undefined {
   const { modules, buildRoot } = kernel;
   if (modules === undefined || buildRoot === undefined) return undefined;
   const place = path.dirname(buildRoot);
-  const folder = prepared(path.join('disks', `kernel-${path.basename(place)}-${LAYOUT}`), (partial) => {
+  const folder = prepared(path.join('disks', `kernel-${path.basename(place)}-${kernel.release}-${LAYOUT}`), (partial) => {
     const tree = path.join(partial, 'tree');
     fs.mkdirSync(tree);
-    // Hard links: nothing is written to them.
+    // Hard links: what is to differ is removed first.
     execFileSync('cp', ['-al', path.join(place, 'image/usr'), tree]);
     if (fs.existsSync(path.join(place, 'image/boot'))) execFileSync('cp', ['-al', path.join(place, 'image/boot'), tree]);
     for (const name of headerTrees(buildRoot)) {
       fs.mkdirSync(path.dirname(path.join(tree, name)), { recursive: true });
       execFileSync('cp', ['-al', path.join(buildRoot, name), path.join(tree, name)]);
     }
+    const makefile = path.join(tree, headersMakefile(kernel.release));
+    const text = fs.readFileSync(makefile, 'utf8');
+    fs.rmSync(makefile);
+    fs.writeFileSync(makefile, text.replace(COMMON_HEADERS.asUnpacked, COMMON_HEADERS.asInstalled));
     const build = path.join(tree, 'usr/lib/modules', kernel.release, 'build');
     fs.rmSync(build, { force: true });
     fs.symlinkSync(`/usr/src/linux-headers-${kernel.release}`, build);
