@@ -15,23 +15,6 @@ export interface Listing {
   once(feature: string, path: string, reason: string): void;
 }
 
-/** Keeps what was found in a part of a resource, so that it can be told again as long as that part does not change. */
-export class Recording implements Listing {
-  #found: [how: keyof Listing, feature: string, path: string, reason: string][] | undefined;
-
-  add(feature: string, path: string, reason: string): void {
-    (this.#found ??= []).push(['add', feature, path, reason]);
-  }
-
-  once(feature: string, path: string, reason: string): void {
-    (this.#found ??= []).push(['once', feature, path, reason]);
-  }
-
-  replay(listing: Listing): void {
-    for (const [how, feature, path, reason] of this.#found ?? []) listing[how](feature, path, reason);
-  }
-}
-
 /**
  * Collects what one resource asks for and this node does not do. `once` keeps one entry a feature, at the first
  * place where it was found, so that a retry policy on each of a thousand routes is one line.

@@ -9,7 +9,6 @@ import type { RoutedHost, RouteTable } from './routeTable.js';
 import { domainKey } from './routing/hostDomains.js';
 import type { ReadDomain } from './routing/hostDomains.js';
 import { buildHost } from './routing/virtualHost.js';
-import type { BuiltHost } from './routing/virtualHost.js';
 import { targetKey } from './target.js';
 import type { Target } from './types.js';
 
@@ -29,8 +28,6 @@ export interface Routes {
   readonly table: RouteTable;
   /** `targetKey` of all that requests can be routed to. */
   readonly targets: ReadonlySet<string>;
-  /** By name. */
-  readonly hosts: ReadonlyMap<string, BuiltHost>;
 }
 
 /** Where a route configuration stands: as a resource, or inside of a listener. */
@@ -41,9 +38,9 @@ export interface Place {
   readonly prefix: string;
 }
 
-/** @param before what was made of it the last time: of virtual hosts that did not change, the same objects are used again. */
+/** @param before what was made of it the last time: virtual hosts that did not change keep their programs. */
 export function readRoutes(config: RouteConfiguration, { name, prefix }: Place, before: Routes | undefined, findings: Findings): Routes {
-  const hosts = new Map<string, BuiltHost>();
+  const programs = new Map(before?.table.virtualHosts.map((host) => [host.name, host.program]));
   const taken = new Set<string>();
   const addresses: AddressDecision[] = [];
   const virtualHosts: RoutedHost[] = [];
@@ -52,10 +49,8 @@ export function readRoutes(config: RouteConfiguration, { name, prefix }: Place, 
   listRouteConfiguration(config, prefix.slice(0, -1), findings);
   for (const proto of config.virtualHosts) {
     const path = `${prefix}virtualHosts[${proto.name}]`;
-    const host = buildHost(proto, path, before?.hosts.get(proto.name));
-    hosts.set(proto.name, host);
+    const host = buildHost(proto, path, programs.get(proto.name), findings);
     for (const target of host.targets) targets.add(targetKey(target));
-    host.findings.replay(findings);
     const domains = untaken(host.domains, taken, path, findings);
     virtualHosts.push({ name: proto.name, domains: domains.map(({ domain }) => domain), program: host.program });
     const held = heldBy(domains, config.ignorePortInHostMatching);
@@ -64,7 +59,7 @@ export function readRoutes(config: RouteConfiguration, { name, prefix }: Place, 
     for (const address of held) addresses.push({ ...address, target: host.catchAll?.target });
     if (isDefault) any = host.catchAll?.target;
   }
-  return { addresses, any, table: { name, ignorePort: config.ignorePortInHostMatching, virtualHosts }, targets, hosts };
+  return { addresses, any, table: { name, ignorePort: config.ignorePortInHostMatching, virtualHosts }, targets };
 }
 
 /** Envoy refuses a route configuration that has a domain twice; here its first place counts. */

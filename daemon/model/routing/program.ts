@@ -68,7 +68,7 @@ function routeSteps(graph: Graph, conditions: readonly Condition[], { applies, d
 }
 
 const asksForPath = (condition: Condition): boolean =>
-  condition.kind === 'text' && !condition.invert && condition.part.op === 'field' && condition.part.field === 'path' && condition.any.every(beginsWithSlash);
+  condition.kind === 'text' && condition.part.op === 'field' && condition.part.field === 'path' && condition.any.every(beginsWithSlash);
 
 const beginsWithSlash = ({ checks }: Alternative): boolean => checks.some((check) => check.op === 'compare' && check.offset === 0 && !check.fromEnd && check.bytes[0] === 0x2f);
 

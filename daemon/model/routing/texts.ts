@@ -60,7 +60,7 @@ export const bytesOf = ({ text, ignoreCase }: Spelling): Buffer => (text === '/'
 /** ASCII letters only: those of other alphabets are bytes like any other. */
 export const lowerCase = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 
-export function sameCheck(a: Check, b: Check): boolean {
+export function sameCheck(a: Check, b: Check | RouteStep): boolean {
   switch (a.op) {
     case 'compare':
       return b.op === 'compare' && a.offset === b.offset && a.fromEnd === b.fromEnd && a.ignoreCase === b.ignoreCase && a.bytes.equals(b.bytes);

@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isDeepStrictEqual } from 'node:util';
-import type { VirtualHost } from '../../proto/envoy/config/route/v3/route_components.js';
-import { Recording } from '../notEnforced.js';
+import type { Route, VirtualHost } from '../../proto/envoy/config/route/v3/route_components.js';
+import type { Listing } from '../notEnforced.js';
 import { listVirtualHost } from '../routeFeatures.js';
 import { MAX_WALK } from '../routeTable.js';
 import type { RouteProgram } from '../routeTable.js';
 import { targetKey } from '../target.js';
 import type { Target } from '../types.js';
-import { longestWalk } from './graph.js';
+import { longestWalk, sameProgram } from './graph.js';
 import { readDomains } from './hostDomains.js';
 import type { ReadDomain } from './hostDomains.js';
 import { outcomeOf } from './outcome.js';
 import { programOf } from './program.js';
+import type { CompiledRoute } from './program.js';
 import { conditionsOf, fulfilledByAll } from './routeMatch.js';
 
 /** What was made of a virtual host. */
 export interface BuiltHost {
-  readonly proto: VirtualHost;
-  readonly findings: Recording;
   readonly domains: readonly ReadDomain[];
   readonly program: RouteProgram;
   /** All that its routes lead to, each once. */
@@ -26,28 +24,32 @@ export interface BuiltHost {
   readonly catchAll: { readonly target: Target | undefined } | undefined;
 }
 
-/** @param before what was made of it the last time: kept as long as nothing in it changes, though a route table is sent as a whole. */
-export function buildHost(proto: VirtualHost, path: string, before: BuiltHost | undefined): BuiltHost {
-  if (before && isDeepStrictEqual(before.proto, proto)) return { ...before, proto };
-  const findings = new Recording();
+/**
+ * @param before the program that was made of it the last time. A route table is sent as a whole when one of its virtual
+ * hosts changes; the others keep their programs, so that no step of them is written again.
+ */
+export function buildHost(proto: VirtualHost, path: string, before: RouteProgram | undefined, findings: Listing): BuiltHost {
   listVirtualHost(proto, path, findings);
   const domains = readDomains(proto.domains, path, findings);
-  if (proto.matcher) return { proto, findings, domains, ...ofMatcherTree(path, findings) };
-  const routes = proto.routes.map((route, i) => {
-    const at = `${path}.routes[${i}]`;
-    return { conditions: conditionsOf(route.match, `${at}.match`, findings), outcome: outcomeOf(route, at, findings) };
-  });
-  const program = programOf(routes);
+  const routes = proto.matcher ? [] : readRoutes(proto.routes, path, findings);
+  const made = proto.matcher ? ofMatcherTree(path, findings) : programOf(routes);
+  const program = before && sameProgram(before, made) ? before : made;
   if (longestWalk(program) > MAX_WALK) findings.once('long_program', path, `requests for which more than ${MAX_WALK} steps do not find the route take the default decision of their address`);
   const targets = targetsOf(program);
   const catchAll = routes.find(({ conditions }) => fulfilledByAll(conditions));
   if (targets.length > 1 || (targets.length === 1 && !catchAll)) listKeepAlive(path, findings);
-  return { proto, findings, domains, program, targets, catchAll: catchAll && { target: catchAll.outcome.kind === 'target' ? catchAll.outcome.target : undefined } };
+  return { domains, program, targets, catchAll: catchAll && { target: catchAll.outcome.kind === 'target' ? catchAll.outcome.target : undefined } };
 }
 
-function ofMatcherTree(path: string, findings: Recording): Pick<BuiltHost, 'program' | 'targets' | 'catchAll'> {
+const readRoutes = (routes: readonly Route[], path: string, findings: Listing): CompiledRoute[] =>
+  routes.map((route, i) => {
+    const at = `${path}.routes[${i}]`;
+    return { conditions: conditionsOf(route.match, `${at}.match`, findings), outcome: outcomeOf(route, at, findings) };
+  });
+
+function ofMatcherTree(path: string, findings: Listing): RouteProgram {
   findings.once('virtual_host_matcher', path, 'routes are not chosen by a matcher tree: requests take the default decision of their address');
-  return { program: { steps: [{ op: 'default', why: 'undecidable' }] }, targets: [], catchAll: undefined };
+  return { steps: [{ op: 'default', why: 'undecidable' }] };
 }
 
 function targetsOf({ steps }: RouteProgram): Target[] {
@@ -56,7 +58,7 @@ function targetsOf({ steps }: RouteProgram): Target[] {
   return [...targets.values()];
 }
 
-function listKeepAlive(path: string, findings: Recording): void {
+function listKeepAlive(path: string, findings: Listing): void {
   findings.once(
     'keep_alive',
     path,

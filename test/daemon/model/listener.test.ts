@@ -313,11 +313,11 @@ check([
 
 t.test('a flood of expressions is counted beyond a limit, and names cannot break a log line', (t) => {
   const expression = (i: number) => prefixRoute('', 'a', { match: { pathSpecifier: { $case: 'safeRegex', value: { regex: `/${i}/[^/]+` } } } });
-  const many = routeTable('80', [virtualHost(['10.0.0.1'], Array.from({ length: 5000 }, (_, i) => expression(i)), 'evil\nname\u001b[31m')]);
+  const many = routeTable('80', [virtualHost(['10.0.0.1'], Array.from({ length: 2000 }, (_, i) => expression(i)), 'evil\nname\u001b[31m')]);
   const { notEnforced } = model({ name: '', listeners: [], routes: [many], frontends: {} });
   t.equal(notEnforced.length, 1001);
   t.equal(notEnforced.filter(({ feature }) => feature === 'regex').length, 1000);
-  t.match(notEnforced.at(-1), { feature: 'more', reason: /4001 more/ });
+  t.match(notEnforced.at(-1), { feature: 'more', reason: /1001 more/ });
   t.notOk(notEnforced.some(({ path }) => /[\u0000-\u001f]/.test(path)));
   t.end();
 });
