@@ -52,11 +52,12 @@ export const L7_HELPERS = ['get_socket_cookie', 'map_delete_elem', 'map_update_e
 
 export function decideCapabilities(facts: KernelFacts, helpers: HelperFacts, macros: Macros, situation: Situation): Capability[] {
   const l4 = l4Obstacles(facts, helpers, situation);
+  const l7 = [...l4, ...missingHelpers(helpers, L7_HELPERS), ...l7Obstacles(facts, situation)];
   const l4Evidence = `${helpersEvidence(helpers)}; ${situation.l4Programs.evidence}`;
   return [
     decide('l4-ipv4', 'L4 steering, IPv4', l4, l4Evidence),
     decide('l4-ipv6', 'L4 steering, IPv6', [...l4, ...ipv6Obstacles(facts)], l4Evidence),
-    decide('l7-http', 'L7 HTTP routing', [...l4, ...missingHelpers(helpers, L7_HELPERS), ...l7Obstacles(facts, situation)], l7Evidence(situation)),
+    decide('l7-http', 'L7 HTTP routing', l7.length === 0 ? [] : [...l7, ...unusedHelpers(macros)], l7Evidence(situation)),
     notBuilt('pod-management', 'Per-pod management', macros, 'MDA_LOOPBACK_ADDR'),
     notBuilt('loopback-disambiguation', 'Loopback disambiguation', macros, 'MDA_LOOPBACK_ADDR'),
     notBuilt('nat-acceleration', 'NAT acceleration', macros, 'MDA_NAT_ACCEL'),
@@ -94,6 +95,11 @@ function missingHelpers(helpers: HelperFacts, needed: readonly string[]): Obstac
   const missing = needed.filter((helper) => helperFact(helpers, helper).answer === 'no');
   if (missing.length === 0) return [];
   return [{ reason: `the kernel lacks BPF helpers: ${missing.join(', ')}`, remedy: 'boot a kernel with them (all are in Linux 5.10)' }];
+}
+
+/** A kernel with Kmesh's patches could read requests by itself; whoever runs one asks why it does not. */
+function unusedHelpers({ ENHANCED_KERNEL: { value, evidence } }: Macros): Obstacle[] {
+  return value === 0 ? [] : [{ reason: `this build routes by kmesh.ko and not by the kernel's own helpers for request heads (${evidence})` }];
 }
 
 function helpersEvidence(helpers: HelperFacts): string {

@@ -85,6 +85,13 @@ t.test('what turns L7 off says so and says what to do', (t) => {
   t.end();
 });
 
+t.test("Kmesh's own helpers neither stand in for the module nor go unmentioned", (t) => {
+  const enhanced = { ...ALL, parse_header_msg: 175 };
+  t.match(decide({}, {}, enhanced)['l7-http'], { state: 'on', reason: 'kmesh.ko is in the kernel; requests are routed' });
+  t.match(decide({}, { ...NO_MODULE, kernelHeaders: no('gone') }, enhanced)['l7-http'], { state: 'off', reason: /^no kernel headers: gone; .*own helpers for request heads \(helper parse_header_msg has id 175/, remedy: /linux-headers/ });
+  t.end();
+});
+
 t.test('everything in the way of L7 is told at once, but not what would not help', (t) => {
   const several = decide({ kprobes: no('off') }, { ...NO_MODULE, kernelHeaders: no('gone'), mayLoadModules: no('the agent lacks CAP_SYS_MODULE') })['l7-http'];
   t.match(several.reason, /kprobes: off; the agent lacks CAP_SYS_MODULE; no kernel headers: gone/);
