@@ -78,8 +78,23 @@ class Received:
 
     def __init__(self, port):
         self.port = port
-        self.data = b''
+        self.data = bytearray()
         self.ended = False
+        self.read_to = 0  # requests before this byte are answered
+
+    def takes_request(self):
+        """Is there a whole request that is not yet answered? It is from now on."""
+        end = self.data.find(b'\r\n\r\n', self.read_to)
+        if end < 0:
+            return False
+        length = 0
+        for line in bytes(self.data[self.read_to:end]).lower().split(b'\r\n'):
+            if line.startswith(b'content-length:'):
+                length = int(line.split(b':')[1])
+        if len(self.data) < end + 4 + length:
+            return False
+        self.read_to = end + 4 + length
+        return True
 
 
 class Endpoints:
@@ -105,7 +120,6 @@ class Endpoints:
     def _serve(self, client, port):
         received = Received(port)
         self.connections.append(received)
-        answered = 0
         with client:
             try:
                 if self.greeting and port == 8000:
@@ -115,10 +129,8 @@ class Endpoints:
                     if not data:
                         break
                     received.data += data
-                    whole = whole_requests(received.data)
-                    for _ in range(whole - answered):
+                    while received.takes_request():
                         client.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n%d' % port)
-                    answered = whole
             except OSError:
                 pass
             received.ended = True
@@ -129,22 +141,6 @@ class Endpoints:
         until(found, f'{mark[:40]!r} at an endpoint')
         assert len(found()) == 1
         return found()[0]
-
-
-def whole_requests(data):
-    count = 0
-    while True:
-        end = data.find(b'\r\n\r\n')
-        if end < 0:
-            return count
-        length = 0
-        for line in data[:end].lower().split(b'\r\n'):
-            if line.startswith(b'content-length:'):
-                length = int(line.split(b':')[1])
-        if len(data) < end + 4 + length:
-            return count
-        data = data[end + 4 + length:]
-        count += 1
 
 
 serial = 0

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The first request decides, however it is sent."""
+import errno
 import os
 import socket
+import struct
 import threading
 
 from case import Case
 import case
+import uring
 from mesh import MAPPED, SERVICE, SERVICE6, SLOW, answer, connected, mark, request
 
 
@@ -131,6 +134,21 @@ class KindsOfSend(Case):
             sock.sendall(request('/b'))
             self.assertEqual(answer(sock), [8002])
         self.counted(complete=2, too_late=1)
+
+    def test_io_uring(self):
+        ring = uring.Ring()
+        head = request('/b')
+        with socket.socket() as sock:
+            self.assertEqual(ring.connect(sock, struct.pack('=H2s4s8x', socket.AF_INET, b'\0\x50', bytes([127, 0, 0, 1]))), 0)
+            for part in (head[:9], head[9:]):
+                self.assertEqual(ring.send(sock, part), len(part))
+            self.assertRegex(ring.recv(sock), b'8002$')
+        for parts in ([head], [head[:9], head[9:]]):
+            with connected() as sock:
+                for part in parts:
+                    if ring.send_zero_copy(sock, part) == -errno.EINVAL:
+                        self.skipTest('no zero copy by io_uring in this kernel')
+                self.assertRegex(ring.recv(sock), b'8002$')
 
     def test_empty_send_decides_nothing(self):
         with connected() as sock:
