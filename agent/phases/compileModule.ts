@@ -12,7 +12,7 @@ import { buildObstacles, kernelObstacles, loadObstacles, type Obstacle } from '.
 import type { Toolchain } from '../results.js';
 
 const TARGET: MakeTarget = { title: 'kmesh.ko', refused: 'KM_MODULE_COMPILE', timeoutMs: 20 * 60_000 };
-/** What one gcc, and modpost and pahole after it, need at most for this module. */
+/** What one gcc needs at most; with the page cache a cgroup's peak was 123 MiB with one job and 214 with two, on Debian's 6.1. */
 const BYTES_PER_JOB = 160 * 2 ** 20;
 
 /** Compiles kmesh.ko, which routes HTTP, against the headers of the running kernel. */
