@@ -6,7 +6,7 @@
 #include "compat/socket.h"
 #include "decide.h"
 #include "publish.h"
-#include "request.h"
+#include "record.h"
 
 /*
  * The hooks run a second time in here, on the address that the client gave, and find the request by the socket's

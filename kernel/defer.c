@@ -8,7 +8,7 @@
 #include "inflight.h"
 #include "parameters.h"
 #include "publish.h"
-#include "request.h"
+#include "record.h"
 
 /* An earlier connect() armed the socket, and another program then denied it: the hooks of this one decide anew. */
 int km_pre_connect(struct sock *sk, km_sockaddr *address, int address_len)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#ifndef KMESH_MAKE_REQUEST_H
-#define KMESH_MAKE_REQUEST_H
+#ifndef KMESH_RECORD_H
+#define KMESH_RECORD_H
 
 #include "collect.h"
 
@@ -11,4 +11,4 @@
 const struct km_request *km_request_make(const struct km_collect *collect, int verdict);
 void km_request_free(const struct km_request *request);
 
-#endif /* KMESH_MAKE_REQUEST_H */
+#endif /* KMESH_RECORD_H */

@@ -5,7 +5,7 @@
 
 #include "counters.h"
 #include "publish.h"
-#include "request.h"
+#include "record.h"
 #include "request_build.h"
 
 static struct km_request *km_request_alloc(const struct km_collect *collect)
