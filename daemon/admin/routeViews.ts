@@ -22,14 +22,18 @@ export function storedTablesView(contents: MapContents, nameOf: (kind: 'routes' 
   return contents.routes.map(({ id, value }) => {
     const domains = new Map<number, string[]>(value.any === 0 ? [] : [[value.any, ['*']]]);
     for (const { key, vhost } of contents.domains) if (key.routes === id) domains.set(vhost, [...(domains.get(vhost) ?? []), domainText(key)]);
+    const name = nameOf('routes', id);
     const virtualHosts = [...domains].map(([vhost, texts]) => ({
-      name: nameOf('vhost', vhost),
+      name: withoutTable(nameOf('vhost', vhost), name),
       domains: texts.sort(),
       program: programs.get(vhosts.get(vhost)?.program ?? 0) ?? [],
     }));
-    return { name: nameOf('routes', id), ignorePort: value.ignorePort, virtualHosts };
+    return { name, ignorePort: value.ignorePort, virtualHosts };
   });
 }
+
+/** Virtual hosts are stored as `TABLE HOST`, because their names are unique in their table only. */
+const withoutTable = (name: string, table: string): string => (name.startsWith(`${table} `) ? name.slice(table.length + 1) : name);
 
 type Target = Extract<RouteStep, { readonly op: 'target' }>;
 type StoredTarget = Extract<StepRecord, { readonly op: 'target' }>;

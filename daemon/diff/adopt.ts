@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { frontendKey } from '../model/types.js';
+import { adoptRouteTables, type TakeSplit } from './adoptRoutes.js';
 import { endpointsOf } from './clusters.js';
-import { FIRST_ID } from './ids.js';
-import type { NextIds } from './ids.js';
-import type { ClusterImage, FrontendImage, Image, ListenerImage, Table } from './image.js';
-import type { FrontendRecord, MapContents, Operation, SlotRecord, SplitRecord } from './operations.js';
+import type { ClusterImage, FrontendImage, Image, ListenerImage, RouteTableImage, Table } from './image.js';
+import { nextIds } from './nextIds.js';
+import type { MapContents, NameKey, Operation, SlotRecord, SplitRecord } from './operations.js';
 
 const NOTHING: MapContents = {
   frontends: [],
@@ -29,15 +29,18 @@ const MOST_SLOTS = 2 ** 20;
 export function createImage(contents: MapContents = NOTHING): Image {
   const orphans: Operation[] = [];
   const clusters = adoptClusters(contents, orphans);
-  const frontends = adoptFrontends(contents, orphans);
+  const splits = new Splits(contents);
+  const frontends = adoptFrontends(contents, splits.take);
   const listeners = countListeners(frontends.values());
-  adoptNames(contents, listeners, clusters, orphans);
+  const routeTables = adoptRouteTables(contents, namesOfRoutes(contents), splits.take, orphans);
+  splits.addLeft(orphans);
+  adoptNames(contents, { listener: listeners, cluster: clusters, routes: routeTables, vhost: vhostsOf(routeTables) }, orphans);
   const missing = adoptStates(contents, listeners, clusters, orphans);
-  return { frontends, listeners, clusters, source: undefined, nextIds: nextIds(contents), missing, orphans };
+  return { frontends, listeners, clusters, routeTables, source: undefined, nextIds: nextIds(contents), missing, orphans };
 }
 
 /** The names of ids of one kind. A name that stands twice counts once: the other id is nameless. */
-function namesById(contents: MapContents, kind: 'listener' | 'cluster'): (id: number) => string {
+function namesById(contents: MapContents, kind: NameKey['kind']): (id: number) => string {
   const idByName = new Map<string, number>();
   for (const { key, name } of contents.names) if (key.kind === kind && !idByName.has(name)) idByName.set(name, key.id);
   const nameById = new Map([...idByName].map(([name, id]) => [id, name]));
@@ -68,31 +71,46 @@ function table<T>(entries: ReadonlyMap<number, T>): Table<T> {
   return Array.from({ length }, (_, index) => entries.get(index));
 }
 
-function adoptFrontends(contents: MapContents, orphans: Operation[]): Map<string, FrontendImage> {
+function namesOfRoutes(contents: MapContents): (kind: 'routes' | 'vhost', id: number) => string {
+  const names = { routes: namesById(contents, 'routes'), vhost: namesById(contents, 'vhost') };
+  return (kind, id) => names[kind](id);
+}
+
+const vhostsOf = (tables: ReadonlyMap<string, RouteTableImage>): Map<number, { readonly id: number }> =>
+  new Map([...tables.values()].flatMap(({ vhosts }) => [...vhosts.values()].map((vhost) => [vhost.id, vhost])));
+
+function adoptFrontends(contents: MapContents, takeSplit: TakeSplit): Map<string, FrontendImage> {
   const nameOf = namesById(contents, 'listener');
-  const splits = new Map<number, Map<number, SplitRecord>>();
-  for (const { key, value } of contents.splits) {
-    const slots = splits.get(key.splitId) ?? new Map<number, SplitRecord>();
-    splits.set(key.splitId, slots.set(key.index, value));
-  }
   const frontends = new Map<string, FrontendImage>();
   for (const { key, value } of contents.frontends) {
-    const split = takeSplit(value, splits);
+    const split = value.kind === 'split' ? takeSplit(value.target, value.n) : [];
     frontends.set(frontendKey(key), { key, record: value, listener: nameOf(value.listenerId), split, source: undefined });
-  }
-  for (const [splitId, slots] of splits) {
-    for (const index of slots.keys()) orphans.push({ op: 'delete', map: 'km_split', key: { splitId, index } });
   }
   return frontends;
 }
 
-/** The slots of a frontend's split, taken out of `splits`: what is left there has no owner. */
-function takeSplit(record: FrontendRecord, splits: Map<number, Map<number, SplitRecord>>): Table<SplitRecord> {
-  const slots = splits.get(record.target);
-  if (record.kind !== 'split' || !slots || slots.size < record.n) return [];
-  const split = Array.from({ length: record.n }, (_, index) => slots.get(index));
-  for (let index = 0; index < record.n; index += 1) slots.delete(index);
-  return split;
+/** The slots of all splits. What nobody takes has no owner. */
+class Splits {
+  readonly #left = new Map<number, Map<number, SplitRecord>>();
+
+  constructor(contents: MapContents) {
+    for (const { key, value } of contents.splits) {
+      const slots = this.#left.get(key.splitId) ?? new Map<number, SplitRecord>();
+      this.#left.set(key.splitId, slots.set(key.index, value));
+    }
+  }
+
+  readonly take: TakeSplit = (id, n) => {
+    const slots = this.#left.get(id);
+    if (!slots || slots.size < n) return [];
+    const split = Array.from({ length: n }, (_, index) => slots.get(index));
+    for (let index = 0; index < n; index += 1) slots.delete(index);
+    return split;
+  };
+
+  addLeft(orphans: Operation[]): void {
+    for (const [splitId, slots] of this.#left) for (const index of slots.keys()) orphans.push({ op: 'delete', map: 'km_split', key: { splitId, index } });
+  }
 }
 
 function countListeners(frontends: Iterable<FrontendImage>): Map<string, ListenerImage> {
@@ -105,8 +123,8 @@ function countListeners(frontends: Iterable<FrontendImage>): Map<string, Listene
 
 const idsOf = (images: Iterable<{ readonly id: number }>): Set<number> => new Set([...images].map(({ id }) => id));
 
-function adoptNames(contents: MapContents, listeners: ReadonlyMap<string, ListenerImage>, clusters: ReadonlyMap<string, ClusterImage>, orphans: Operation[]): void {
-  const live = { listener: idsOf(listeners.values()), cluster: idsOf(clusters.values()), routes: new Set<number>(), vhost: new Set<number>() };
+function adoptNames(contents: MapContents, images: Readonly<Record<NameKey['kind'], ReadonlyMap<unknown, { readonly id: number }>>>, orphans: Operation[]): void {
+  const live = { listener: idsOf(images.listener.values()), cluster: idsOf(images.cluster.values()), routes: idsOf(images.routes.values()), vhost: idsOf(images.vhost.values()) };
   for (const { key } of contents.names) if (!live[key.kind].has(key.id)) orphans.push({ op: 'delete', map: 'km_name', key });
 }
 
@@ -127,33 +145,4 @@ function adoptStates(
   compare('km_cluster_state', contents.states.clusters, idsOf(clusters.values()));
   compare('km_endpoint_state', contents.states.endpoints, new Set(endpoints));
   return missing;
-}
-
-/** One above the greatest id that is anywhere in the maps, also in entries that nothing leads to. */
-function nextIds({ frontends, splits, clusters, slots, names, states }: MapContents): NextIds {
-  const next = { listener: FIRST_ID, cluster: FIRST_ID, endpoint: FIRST_ID, split: FIRST_ID, routes: FIRST_ID, vhost: FIRST_ID, program: FIRST_ID };
-  const seen = (kind: keyof NextIds, id: number): void => {
-    next[kind] = Math.max(next[kind], id + 1);
-  };
-  for (const { value } of frontends) {
-    seen('listener', value.listenerId);
-    if (value.kind === 'cluster') seen('cluster', value.target);
-    if (value.kind === 'split') seen('split', value.target);
-  }
-  for (const { key, value } of splits) {
-    seen('split', key.splitId);
-    seen('cluster', value.clusterId);
-    seen('cluster', value.aliasClusterId);
-  }
-  for (const { id } of clusters) seen('cluster', id);
-  for (const { key, value } of slots) {
-    seen('cluster', key.clusterId);
-    seen('endpoint', value.primary.endpointId);
-    seen('endpoint', value.alias.endpointId);
-  }
-  for (const { key } of names) seen(key.kind, key.id);
-  for (const id of states.listeners) seen('listener', id);
-  for (const id of states.clusters) seen('cluster', id);
-  for (const id of states.endpoints) seen('endpoint', id);
-  return next;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { HostDomain, RouteProgram, RouteTable } from '../model/routeTable.js';
 import type { Cluster, Frontend, MeshModel } from '../model/types.js';
 import type { NextIds } from './ids.js';
-import type { ClusterRecord, FrontendRecord, FrontendRecordKey, Operation, SlotRecord, SplitRecord } from './operations.js';
+import type { ClusterRecord, FrontendRecord, FrontendRecordKey, Operation, SlotRecord, SplitRecord, StepRecord } from './operations.js';
 
 /** A table of slots as the kernel holds it; undefined where a slot is missing (only after an unclean stop). */
 export type Table<T> = readonly (T | undefined)[];
@@ -33,6 +34,34 @@ export interface FrontendImage {
   readonly source: Frontend | undefined;
 }
 
+/** The steps of a virtual host, under an id of their own. */
+export interface ProgramImage {
+  readonly id: number;
+  readonly steps: Table<StepRecord>;
+  /** Slots of the splits that its steps lead to, by split id. */
+  readonly splits: ReadonlyMap<number, Table<SplitRecord>>;
+  /** Stored names of the clusters that it leads to; empty when it was adopted. */
+  readonly clusters: readonly string[];
+  /** What it was written from; undefined when it was adopted. */
+  readonly source: RouteProgram | undefined;
+}
+
+export interface VhostImage {
+  readonly id: number;
+  /** Not empty, and no other virtual host of the table has one of them. */
+  readonly domains: readonly HostDomain[];
+  readonly program: ProgramImage;
+}
+
+export interface RouteTableImage {
+  readonly id: number;
+  readonly ignorePort: boolean;
+  /** By stored name. */
+  readonly vhosts: ReadonlyMap<string, VhostImage>;
+  /** What it was written from; undefined when it was adopted. */
+  readonly source: RouteTable | undefined;
+}
+
 /**
  * The picture of the kernel's maps between two plans. Immutable: a plan gives a new image that shares what did
  * not change, and the old one stays true until the operations were carried out.
@@ -44,6 +73,8 @@ export interface Image {
   readonly listeners: ReadonlyMap<string, ListenerImage>;
   /** By stored name. */
   readonly clusters: ReadonlyMap<string, ClusterImage>;
+  /** By stored name. */
+  readonly routeTables: ReadonlyMap<string, RouteTableImage>;
   /** The model's frontends that these are, when they are exactly those: the same map again needs no look at each. */
   readonly source: MeshModel['frontends'] | undefined;
   readonly nextIds: NextIds;

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { MeshModel } from '../model/types.js';
+import type { Frontend, MeshModel } from '../model/types.js';
 import { planCluster, planClusterRemoval } from './clusters.js';
-import { clustersOf, planFrontend, planFrontendRemoval, planWithoutClusters } from './frontends.js';
+import { clustersOf, planFrontend, planFrontendRemoval, planWithout } from './frontends.js';
 import { IdAllocator } from './ids.js';
 import type { ClusterImage, FrontendImage, Image, ListenerImage } from './image.js';
 import { ListenerTable } from './listeners.js';
 import { storedName } from './names.js';
 import type { Operation } from './operations.js';
+import { planRouteTables, type PlannedRouteTables } from './routeTableSet.js';
 import { Schedule } from './schedule.js';
+import type { ClusterIds } from './splits.js';
 
 export { createImage } from './adopt.js';
 export type { Image } from './image.js';
 
 /** Whether what the model does not mention is removed; false keeps adopted entries until the control plane has answered. */
 export interface Sweep {
+  /** Frontends and route tables. */
   readonly frontends: boolean;
   readonly clusters: boolean;
 }
@@ -41,14 +44,16 @@ interface Work {
  *
  * @throws RangeError when the ids of a kind are used up.
  */
-export function plan(image: Image, model: MeshModel, options: { readonly sweep: Sweep }): Plan {
-  const work: Work = { schedule: new Schedule(), ids: new IdAllocator(image.nextIds), image, model, sweep: options.sweep };
+export function plan(image: Image, model: MeshModel, { sweep }: { readonly sweep: Sweep }): Plan {
+  const work: Work = { schedule: new Schedule(), ids: new IdAllocator(image.nextIds), image, model, sweep };
   const { clusters, renumbered, gone } = planClusters(work);
-  const { frontends, listeners } = planFrontends(work, clusters, renumbered, gone);
+  const clusterIds: ClusterIds = (name) => clusters.get(storedName(name))?.id ?? 0;
+  const routes = planRouteTables({ ...work, clusterIds, renumbered }, image.routeTables, model.routeTables, sweep, gone);
+  const { frontends, listeners } = planFrontends(work, { clusterIds, renumbered, gone, ...routes });
   const nextIds = work.ids.next;
   const source = frontends.size === model.frontends.size ? model.frontends : undefined;
   const { operations, retained } = work.schedule.finish(image.missing, image.orphans, nextIds);
-  return { operations, image: { frontends, listeners, clusters, source, nextIds, missing: [], orphans: retained } };
+  return { operations, image: { frontends, listeners, clusters, routeTables: routes.tables, source, nextIds, missing: [], orphans: retained } };
 }
 
 interface PlannedClusters {
@@ -99,24 +104,25 @@ interface PlannedFrontends {
   readonly listeners: ReadonlyMap<string, ListenerImage>;
 }
 
-function planFrontends(
-  { schedule, ids, image, model, sweep }: Work,
-  clusters: ReadonlyMap<string, ClusterImage>,
-  renumbered: ReadonlySet<string>,
-  gone: ReadonlySet<number>,
-): PlannedFrontends {
-  if (model.frontends === image.source && renumbered.size === 0) return image;
+/** What frontends lead to, as it is from now on. */
+interface Led extends PlannedRouteTables {
+  readonly clusterIds: ClusterIds;
+  readonly renumbered: ReadonlySet<string>;
+  readonly gone: ReadonlySet<number>;
+}
+
+function planFrontends({ schedule, ids, image, model, sweep }: Work, led: Led): PlannedFrontends {
+  if (model.frontends === image.source && led.renumbered.size === 0 && led.renumberedTables.size === 0) return image;
   const listeners = new ListenerTable(schedule, ids, image.listeners);
-  const clusterIds = (name: string): number => clusters.get(storedName(name))?.id ?? 0;
   const changed = new Map<string, FrontendImage>();
   let kept = 0;
   for (const [key, frontend] of model.frontends) {
     const before = image.frontends.get(key);
     if (before) kept += 1;
-    const same = before?.source === frontend && (renumbered.size === 0 || !clustersOf(frontend.target).some((name) => renumbered.has(storedName(name))));
-    if (same) continue;
+    if (before?.source === frontend && !leadsElsewhere(frontend, led)) continue;
     const listener = listeners.move(before?.listener, storedName(frontend.listener));
-    changed.set(key, planFrontend(schedule, ids, before, frontend, listener, clusterIds));
+    const routes = frontend.routes === undefined ? 0 : (led.tables.get(storedName(frontend.routes))?.id ?? 0);
+    changed.set(key, planFrontend(schedule, ids, before, frontend, { listener, cluster: led.clusterIds, routes }));
   }
   const removed: [string, FrontendImage][] = [];
   for (const [key, before] of kept < image.frontends.size ? image.frontends : []) {
@@ -126,9 +132,15 @@ function planFrontends(
       listeners.leave(before.listener);
       removed.push([key, before]);
     } else {
-      const after = planWithoutClusters(schedule, before, gone);
+      const after = planWithout(schedule, before, led.gone, led.replacedTables);
       if (after !== before) changed.set(key, after);
     }
   }
   return { frontends: patched(image.frontends, changed, removed), listeners: listeners.finish() };
+}
+
+/** Whether what an unchanged frontend leads to has another id now. */
+function leadsElsewhere({ target, routes }: Frontend, { renumbered, renumberedTables }: Led): boolean {
+  if (renumberedTables.size > 0 && routes !== undefined && renumberedTables.has(storedName(routes))) return true;
+  return renumbered.size > 0 && clustersOf(target).some((name) => renumbered.has(storedName(name)));
 }

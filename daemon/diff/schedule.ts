@@ -1,6 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { NextIds } from './ids.js';
-import type { ClusterRecord, FrontendRecord, FrontendRecordKey, NameKey, Operation, SlotKey, SlotRecord, SplitKey, SplitRecord } from './operations.js';
+import type {
+  ClusterRecord,
+  DomainRecordKey,
+  FrontendRecord,
+  FrontendRecordKey,
+  NameKey,
+  Operation,
+  RoutesRecord,
+  SlotKey,
+  SlotRecord,
+  SplitKey,
+  SplitRecord,
+  StepKey,
+  StepRecord,
+  VhostRecord,
+} from './operations.js';
 
 type StateMap = 'km_listener_state' | 'km_cluster_state' | 'km_endpoint_state';
 
@@ -15,9 +30,19 @@ export class Schedule {
   readonly #slots: Operation[] = [];
   readonly #clusters: Operation[] = [];
   readonly #splits: Operation[] = [];
+  readonly #steps: Operation[] = [];
+  readonly #vhosts: Operation[] = [];
+  readonly #domains: Operation[] = [];
+  readonly #routes: Operation[] = [];
+  readonly #frontendSplits: Operation[] = [];
   readonly #frontends: Operation[] = [];
   readonly #withdrawn: Operation[] = [];
+  readonly #withdrawnDomains: Operation[] = [];
   readonly #emptied: Operation[] = [];
+  readonly #oldRoutes: Operation[] = [];
+  readonly #oldDomains: Operation[] = [];
+  readonly #oldVhosts: Operation[] = [];
+  readonly #oldSteps: Operation[] = [];
   readonly #oldSplits: Operation[] = [];
   readonly #oldClusters: Operation[] = [];
   readonly #oldSlots: Operation[] = [];
@@ -45,8 +70,32 @@ export class Schedule {
     this.#emptied.push({ op: 'put', map: 'km_cluster', key: id, value });
   }
 
+  /** Of a route. */
   split(key: SplitKey, value: SplitRecord): void {
     this.#splits.push({ op: 'put', map: 'km_split', key, value });
+  }
+
+  /** Of a frontend: it may change in place, and does so when the route tables are as they are to be. */
+  frontendSplit(key: SplitKey, value: SplitRecord): void {
+    this.#frontendSplits.push({ op: 'put', map: 'km_split', key, value });
+  }
+
+  step(key: StepKey, value: StepRecord): void {
+    this.#steps.push({ op: 'put', map: 'km_step', key, value });
+  }
+
+  vhost(id: number, value: VhostRecord): void {
+    this.#vhosts.push({ op: 'put', map: 'km_vhost', key: id, value });
+  }
+
+  /** Domains of one table come in the order in which they are looked up. */
+  domain(key: DomainRecordKey, vhost: number): void {
+    this.#domains.push({ op: 'put', map: domainMap(key), key, value: vhost });
+  }
+
+  /** A table that is new, or whose domain `*` leads to another virtual host: looked up after all other domains. */
+  routes(id: number, value: RoutesRecord): void {
+    this.#routes.push({ op: 'put', map: 'km_routes', key: id, value });
   }
 
   frontend(key: FrontendRecordKey, value: FrontendRecord): void {
@@ -55,6 +104,32 @@ export class Schedule {
 
   removeFrontend(key: FrontendRecordKey): void {
     this.#withdrawn.push({ op: 'delete', map: frontendMap(key), key });
+  }
+
+  /** A table that loses its domain `*`: before its other domains, which come in the reverse order of their look-up. */
+  withdrawAny(id: number, value: RoutesRecord): void {
+    this.#withdrawnDomains.push({ op: 'put', map: 'km_routes', key: id, value });
+  }
+
+  removeDomain(key: DomainRecordKey): void {
+    this.#withdrawnDomains.push({ op: 'delete', map: domainMap(key), key });
+  }
+
+  removeRoutes(id: number): void {
+    this.#oldRoutes.push({ op: 'delete', map: 'km_routes', key: id });
+  }
+
+  /** A domain of a table that goes as a whole: nobody looks for it any more. */
+  removeOldDomain(key: DomainRecordKey): void {
+    this.#oldDomains.push({ op: 'delete', map: domainMap(key), key });
+  }
+
+  removeVhost(id: number): void {
+    this.#oldVhosts.push({ op: 'delete', map: 'km_vhost', key: id });
+  }
+
+  removeStep(key: StepKey): void {
+    this.#oldSteps.push({ op: 'delete', map: 'km_step', key });
   }
 
   removeSplit(key: SplitKey): void {
@@ -82,8 +157,11 @@ export class Schedule {
    * @param nextIds after this plan.
    */
   finish(missing: readonly Operation[], orphans: readonly Operation[], nextIds: NextIds): { operations: Operation[]; retained: Operation[] } {
-    const written = [this.#names, missing, this.#states, this.#slots, this.#clusters, this.#splits, this.#frontends, this.#withdrawn, this.#emptied].flat();
-    const old = [this.#oldSplits, this.#oldClusters, this.#oldSlots, this.#oldStates, this.#oldNames, orphans].flat();
+    const routes = [this.#splits, this.#steps, this.#vhosts, this.#domains, this.#routes, this.#withdrawnDomains];
+    const frontends = [this.#frontendSplits, this.#frontends, this.#withdrawn];
+    const written = [this.#names, missing, this.#states, this.#slots, this.#clusters, ...routes, ...frontends, this.#emptied].flat();
+    const oldRoutes = [this.#oldRoutes, this.#oldDomains, this.#oldVhosts, this.#oldSteps];
+    const old = [...oldRoutes, this.#oldSplits, this.#oldClusters, this.#oldSlots, this.#oldStates, this.#oldNames, orphans].flat();
     const retained = old.filter((operation) => removesLastId(operation, nextIds));
     const removed = retained.length === 0 ? old : old.filter((operation) => !retained.includes(operation));
     return { operations: removed.length === 0 ? written : [...written, { op: 'barrier' }, ...removed], retained };
@@ -102,6 +180,10 @@ function removesLastId(operation: Operation, nextIds: NextIds): boolean {
 }
 
 const FULL_LENGTH = { 4: 32, 6: 128 } as const;
+
+function domainMap({ kind }: DomainRecordKey): 'km_domain' | 'km_wild' {
+  return kind === 'exact' ? 'km_domain' : 'km_wild';
+}
 
 function frontendMap(key: FrontendRecordKey): 'km_listener' | 'km_prefix' {
   return key.prefixLength === FULL_LENGTH[key.family] ? 'km_listener' : 'km_prefix';

@@ -15,6 +15,7 @@ import type {
   SplitRecord,
   StepKey,
   StepRecord,
+  TargetRecord,
   VhostRecord,
 } from '../../../daemon/diff/operations.js';
 
@@ -82,26 +83,34 @@ export class Kernel {
   }
 
   /** Where sockets of `socket` family that connect to the frontend's address end. */
-  resolve({ family, address, prefixLength, port }: FrontendRecordKey, socket: 4 | 6 = family): Outcomes {
-    const key = { family, address, prefixLength, port };
-    const outcomes = new Map<string, number>();
-    const full = key.prefixLength === (key.family === 4 ? 32 : 128);
-    const frontend = this.#get<FrontendRecord>(full ? 'km_listener' : 'km_prefix', key);
+  resolve(where: FrontendRecordKey, socket: 4 | 6 = where.family): Outcomes {
+    const frontend = this.frontend(where);
     if (!frontend) return new Map([['no listener', 1]]);
     if (!this.maps.km_listener_state.has(JSON.stringify(frontend.listenerId))) return new Map([['error listener state', 1]]);
-    if (frontend.kind === 'pass' || frontend.kind === 'refuse') return new Map([[`${frontend.kind} ${frontend.reason}`, 1]]);
-    if (frontend.kind === 'cluster') this.#cluster(outcomes, frontend.target, socket, 1);
-    else this.#split(outcomes, frontend, socket);
+    return this.follow(frontend, socket);
+  }
+
+  frontend({ family, address, prefixLength, port }: FrontendRecordKey): FrontendRecord | undefined {
+    const full = prefixLength === (family === 4 ? 32 : 128);
+    return this.get<FrontendRecord>(full ? 'km_listener' : 'km_prefix', { family, address, prefixLength, port });
+  }
+
+  /** Where a target leads: of a frontend, or of a route. */
+  follow({ kind, target, n, reason }: TargetRecord, socket: 4 | 6): Outcomes {
+    const outcomes = new Map<string, number>();
+    if (kind === 'pass' || kind === 'refuse') return new Map([[`${kind} ${reason}`, 1]]);
+    if (kind === 'cluster') this.#cluster(outcomes, target, socket, 1);
+    else this.#split(outcomes, target, n, socket);
     return outcomes;
   }
 
-  #get<V>(map: MapName, key: unknown): V | undefined {
+  get<V>(map: MapName, key: unknown): V | undefined {
     return this.maps[map].get(JSON.stringify(key))?.value as V | undefined;
   }
 
-  #split(outcomes: Map<string, number>, { target, n }: FrontendRecord, socket: 4 | 6): void {
+  #split(outcomes: Map<string, number>, target: number, n: number, socket: 4 | 6): void {
     for (let index = 0; index < n; index += 1) {
-      const slot = this.#get<SplitRecord>('km_split', { splitId: target, index });
+      const slot = this.get<SplitRecord>('km_split', { splitId: target, index });
       if (!slot) {
         add(outcomes, 'error split', 1 / n);
         continue;
@@ -114,7 +123,7 @@ export class Kernel {
 
   #cluster(outcomes: Map<string, number>, id: number, socket: 4 | 6, p: number): void {
     if (id === 0) return add(outcomes, 'refuse 22', p);
-    const cluster = this.#get<ClusterRecord>('km_cluster', id);
+    const cluster = this.get<ClusterRecord>('km_cluster', id);
     if (!cluster || !this.maps.km_cluster_state.has(JSON.stringify(id))) return add(outcomes, 'error cluster', p);
     if (cluster.kind !== 'endpoints') return add(outcomes, `${cluster.kind} ${cluster.reason}`, p);
     if (cluster.slots4 + cluster.slots6 === 0) return add(outcomes, `refuse ${cluster.reason}`, p);
@@ -122,7 +131,7 @@ export class Kernel {
     const n = family === 6 ? cluster.slots6 : cluster.slots4;
     if (n === 0) return add(outcomes, 'refuse 26', p);
     for (let index = 0; index < n; index += 1) {
-      const slot = this.#get<SlotRecord>('km_slot', { clusterId: id, family, index });
+      const slot = this.get<SlotRecord>('km_slot', { clusterId: id, family, index });
       if (!slot) {
         add(outcomes, 'error slot', p / n);
         continue;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { REASON_NUMBER } from '../../../daemon/diff/reasons.js';
+import type { HostDomain, RouteProgram, RouteStep, RouteTable } from '../../../daemon/model/routeTable.js';
 import { frontendKey } from '../../../daemon/model/types.js';
 import type { Cluster, Endpoint, Frontend, MeshModel, Target } from '../../../daemon/model/types.js';
+import type { Request } from '../model/routing/walk.js';
 import type { Outcomes } from './interpreter.js';
 
 /** Deterministic pseudo random numbers (mulberry32), so that a failure can be repeated by its seed. */
@@ -22,17 +24,17 @@ export function endpointCluster(name: string, ipv4: readonly Endpoint[], ipv6: r
   return { kind: 'endpoints', name, lb: 'round_robin', maxConnections: undefined, ipv4, ipv6, panic: false, empty: 'no_endpoints' };
 }
 
-export const frontend = (address: string, target: Target, listener = 'l', port = 80): Frontend => {
+export const frontend = (address: string, target: Target, listener = 'l', port = 80, routes?: string): Frontend => {
   const family = address.includes(':') ? 6 : 4;
   const prefixLength = address === '0.0.0.0' || address === '::' ? 0 : family === 4 ? 32 : 128;
-  return { family, address, prefixLength, port, listener, target, routes: undefined };
+  return { family, address, prefixLength, port, listener, target, routes };
 };
 
-export function model(frontends: readonly Frontend[], clusters: readonly Cluster[]): MeshModel {
+export function model(frontends: readonly Frontend[], clusters: readonly Cluster[], tables: readonly RouteTable[] = []): MeshModel {
   return {
     frontends: new Map(frontends.map((f) => [frontendKey(f), f])),
     clusters: new Map(clusters.map((c) => [c.name, c])),
-    routeTables: new Map(),
+    routeTables: new Map(tables.map((table) => [table.name, table])),
     notEnforced: [],
   };
 }
@@ -42,8 +44,41 @@ export function randomModel(below: (n: number) => number): MeshModel {
   const names = ['a', 'b', 'c', 'd', 'long '.repeat(60)];
   const clusters = names.filter(() => below(4) > 0).map((name) => randomCluster(below, name));
   const addresses = ['10.0.0.1', '10.0.0.2', '0.0.0.0', 'fd00::1', '::'];
-  const frontends = addresses.filter(() => below(4) > 0).map((address) => frontend(address, randomTarget(below, names), `listener ${below(3)}`));
-  return model(frontends, clusters);
+  const tables = ['t', 'u'].filter(() => below(5) > 0).map((name) => randomTable(below, name, names));
+  const routes = (): string | undefined => [undefined, 't', 't', 'u'][below(4)];
+  const frontends = addresses.filter(() => below(4) > 0).map((address) => frontend(address, randomTarget(below, names), `listener ${below(3)}`, 80, routes()));
+  return model(frontends, clusters, tables);
+}
+
+/** Hosts and paths that tell all domains and programs of random tables apart. */
+export const REQUESTS: readonly Request[] = ['a', 'a.x', 'b.x', 'b.a.x', 'a.x:80', 'b.c', 'c'].flatMap((host) => ['/', '/p', '/q'].map((path) => ({ host, path })));
+
+const DOMAINS: readonly HostDomain[] = [
+  { kind: 'exact', text: 'a' },
+  { kind: 'exact', text: 'a.x' },
+  { kind: 'exact', text: 'a.x:80' },
+  { kind: 'suffix', text: '.x' },
+  { kind: 'suffix', text: '.a.x' },
+  { kind: 'prefix', text: 'b.' },
+  { kind: 'prefix', text: 'b.c' },
+  { kind: 'prefix', text: 'b' },
+  { kind: 'any', text: '' },
+];
+
+function randomTable(below: (n: number) => number, name: string, clusters: readonly string[]): RouteTable {
+  const hosts = ['one', 'two', 'three'].filter(() => below(5) > 0);
+  const owners = DOMAINS.map(() => below(4));
+  // Often nothing but the programs changes, so that they change in place.
+  const domains = (host: number): HostDomain[] => DOMAINS.filter((_, i) => (below(8) > 0 ? i % 3 : owners[i]) === host);
+  const virtualHosts = hosts.map((host, i) => ({ name: host, domains: domains(i), program: randomProgram(below, clusters) }));
+  return { name, ignorePort: below(6) === 0, virtualHosts };
+}
+
+function randomProgram(below: (n: number) => number, clusters: readonly string[]): RouteProgram {
+  const end = (): RouteStep => (below(5) === 0 ? { op: 'default', why: 'no_route' } : { op: 'target', target: randomTarget(below, clusters) });
+  if (below(2) === 0) return { steps: [end()] };
+  const question = { op: 'compare', bytes: Buffer.from(['/p', '/q'][below(2)]!), offset: 0, fromEnd: false, ignoreCase: false } as const;
+  return { steps: [{ op: 'field', field: 'path', then: 1, otherwise: 3 }, { ...question, then: 2, otherwise: 3 }, end(), end()] };
 }
 
 function randomCluster(below: (n: number) => number, name: string): Cluster {

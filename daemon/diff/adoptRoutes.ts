@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { HostDomain } from '../model/routeTable.js';
+import type { ProgramImage, RouteTableImage, Table, VhostImage } from './image.js';
+import type { DomainRecordKey, MapContents, Operation, SplitRecord, StepRecord, VhostRecord } from './operations.js';
+
+/** Takes the slots of a split out of what is left of them; empty when they are not all there. */
+export type TakeSplit = (id: number, n: number) => Table<SplitRecord>;
+
+/** Stored name of an id; of a nameless one a name that no resource has. */
+export type NameOf = (kind: 'routes' | 'vhost', id: number) => string;
+
+/**
+ * The route tables that an earlier process wrote. Of a program that is not whole the steps that are there are kept in
+ * mind: the next plan writes another one, and removes them.
+ */
+export function adoptRouteTables(contents: MapContents, nameOf: NameOf, takeSplit: TakeSplit, orphans: Operation[]): Map<string, RouteTableImage> {
+  const programs = adoptPrograms(contents, takeSplit, orphans);
+  const domains = domainsByTable(contents, orphans);
+  const tables = new Map<string, RouteTableImage>();
+  const used = new Set<number>();
+  for (const { id, value } of contents.routes) {
+    const vhosts = new Map<string, VhostImage>();
+    for (const [vhostId, texts] of domains.get(id)!) {
+      used.add(vhostId);
+      vhosts.set(nameOf('vhost', vhostId), { id: vhostId, domains: texts, program: programs.get(vhostId) ?? NO_PROGRAM });
+    }
+    tables.set(nameOf('routes', id), { id, ignorePort: value.ignorePort, vhosts, source: undefined });
+  }
+  for (const [id, program] of programs) if (!used.has(id)) orphans.push({ op: 'delete', map: 'km_vhost', key: id }, ...entriesOf(program));
+  return tables;
+}
+
+/** Of a virtual host that domains lead to and that is not there. */
+const NO_PROGRAM: ProgramImage = { id: 0, steps: [], splits: new Map(), clusters: [], source: undefined };
+
+const addTo = <K, V>(lists: Map<K, V[]>, key: K, value: V): void => void lists.set(key, [...(lists.get(key) ?? []), value]);
+
+/** Programs by the id of their virtual host. */
+function adoptPrograms({ vhosts, steps }: MapContents, takeSplit: TakeSplit, orphans: Operation[]): Map<number, ProgramImage> {
+  const byProgram = new Map<number, Map<number, StepRecord>>();
+  for (const { key, value } of steps) {
+    const program = byProgram.get(key.program) ?? new Map<number, StepRecord>();
+    byProgram.set(key.program, program.set(key.index, value));
+  }
+  const adopted = new Map<number, ProgramImage>();
+  for (const { id, value } of vhosts) {
+    adopted.set(id, adoptProgram(value, byProgram.get(value.program) ?? new Map(), takeSplit, orphans));
+    byProgram.delete(value.program);
+  }
+  for (const [program, found] of byProgram) for (const index of found.keys()) orphans.push({ op: 'delete', map: 'km_step', key: { program, index } });
+  return adopted;
+}
+
+function adoptProgram({ program, n }: VhostRecord, found: ReadonlyMap<number, StepRecord>, takeSplit: TakeSplit, orphans: Operation[]): ProgramImage {
+  const whole = found.size === n && [...found.keys()].every((index) => index < n);
+  const steps = whole ? Array.from({ length: n }, (_, index) => found.get(index)) : [];
+  if (!whole) for (const index of found.keys()) orphans.push({ op: 'delete', map: 'km_step', key: { program, index } });
+  const splits = new Map<number, Table<SplitRecord>>();
+  for (const step of steps) if (step?.op === 'target' && step.kind === 'split') splits.set(step.target, takeSplit(step.target, step.n));
+  return { id: program, steps, splits, clusters: [], source: undefined };
+}
+
+function entriesOf({ id, steps, splits }: ProgramImage): Operation[] {
+  const slots = [...splits].flatMap(([splitId, table]) => table.map((_, index): Operation => ({ op: 'delete', map: 'km_split', key: { splitId, index } })));
+  return [...steps.map((_, index): Operation => ({ op: 'delete', map: 'km_step', key: { program: id, index } })), ...slots];
+}
+
+/** Domains by table and by virtual host. */
+function domainsByTable({ routes, domains }: MapContents, orphans: Operation[]): Map<number, Map<number, HostDomain[]>> {
+  const tables = new Map(routes.map(({ id }) => [id, new Map<number, HostDomain[]>()]));
+  for (const { key, vhost } of domains) {
+    const table = tables.get(key.routes);
+    if (table) addTo(table, vhost, key);
+    else orphans.push({ op: 'delete', map: mapOf(key), key });
+  }
+  for (const { id, value } of routes) if (value.any !== 0) addTo(tables.get(id)!, value.any, { kind: 'any', text: '' });
+  return tables;
+}
+
+const mapOf = ({ kind }: DomainRecordKey): 'km_domain' | 'km_wild' => (kind === 'exact' ? 'km_domain' : 'km_wild');

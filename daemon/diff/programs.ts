@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { RouteProgram, RouteStep } from '../model/routeTable.js';
+import { clustersOf } from './frontends.js';
+import type { IdAllocator } from './ids.js';
+import type { ProgramImage, Table } from './image.js';
+import { storedName } from './names.js';
+import type { SplitKey, SplitRecord, StepRecord, TargetRecord } from './operations.js';
+import { REASON_NUMBER } from './reasons.js';
+import type { Schedule } from './schedule.js';
+import { planSplit, removeSplit, sameSplit, splitRecords, withoutClusters, type ClusterIds } from './splits.js';
+
+/** What is needed to plan programs: the ids that the clusters have now, and which of them are others than before. */
+export interface ProgramWork {
+  readonly schedule: Schedule;
+  readonly ids: IdAllocator;
+  readonly clusterIds: ClusterIds;
+  /** Stored names of clusters that came or went. */
+  readonly renumbered: ReadonlySet<string>;
+}
+
+/**
+ * Plans a program that is new (`before` undefined) or may have changed. The steps of a program are never rewritten,
+ * since a walk may be anywhere between two of them: a program of other steps is another program.
+ *
+ * @param inPlace whether the weights of its splits may change in place.
+ */
+export function planProgram(work: ProgramWork, before: ProgramImage | undefined, program: RouteProgram, inPlace: boolean): ProgramImage {
+  if (before && isCurrent(before, program, work.renumbered)) return before;
+  const targets = splitsOf(program, work.clusterIds);
+  const clusters = [...new Set(program.steps.flatMap((step) => (step.op === 'target' ? clustersOf(step.target).map(storedName) : [])))];
+  if (before && sameSteps(before, program, targets, work.clusterIds)) {
+    const changed = changedSlots(before, targets);
+    if (inPlace || changed.length === 0) {
+      for (const [key, slot] of changed) work.schedule.split(key, slot);
+      return { ...before, splits: heldSplits(before, targets), clusters, source: program };
+    }
+  }
+  const id = work.ids.take('program');
+  const splits = new Map<number, Table<SplitRecord>>();
+  const steps = program.steps.map((step, index): StepRecord => {
+    if (step.op !== 'target') return step;
+    const slots = targets.get(index);
+    const split = slots && planSplit((key, value) => work.schedule.split(key, value), work.ids, undefined, slots);
+    if (split) splits.set(split.id, split.slots);
+    return { op: 'target', ...targetRecord(step, split?.id ?? 0, slots?.length ?? 0, work.clusterIds) };
+  });
+  steps.forEach((step, index) => work.schedule.step({ program: id, index }, step));
+  return { id, steps, splits, clusters, source: program };
+}
+
+export function removeProgram(schedule: Schedule, { id, steps, splits }: ProgramImage): void {
+  steps.forEach((step, index) => step && schedule.removeStep({ program: id, index }));
+  for (const [splitId, slots] of splits) removeSplit(schedule, { id: splitId, slots });
+}
+
+/** Plans that a program whose route table stays as it is leads to no cluster that goes: it refuses as unknown instead. */
+export function programWithoutClusters(schedule: Schedule, ids: IdAllocator, before: ProgramImage, gone: ReadonlySet<number>): ProgramImage {
+  const splits = new Map([...before.splits].map(([id, slots]) => [id, withoutClusters(slots, gone)]));
+  for (const [splitId, slots] of splits) {
+    slots.forEach((slot, index) => {
+      if (slot && !sameSplit(before.splits.get(splitId)![index], slot)) schedule.split({ splitId, index }, slot);
+    });
+  }
+  const leads = (step: StepRecord | undefined): boolean => step?.op === 'target' && step.kind === 'cluster' && gone.has(step.target);
+  if (!before.steps.some(leads)) return { ...before, splits };
+  const id = ids.take('program');
+  const steps = before.steps.map((step) => (step?.op === 'target' && leads(step) ? { ...step, target: 0 } : step));
+  steps.forEach((step, index) => step && schedule.step({ program: id, index }, step));
+  removeProgram(schedule, { ...before, splits: new Map() });
+  return { ...before, id, steps, splits };
+}
+
+function isCurrent({ source, clusters }: ProgramImage, program: RouteProgram, renumbered: ReadonlySet<string>): boolean {
+  return source === program && (renumbered.size === 0 || !clusters.some((name) => renumbered.has(name)));
+}
+
+/** The slots that the splits of a program are to have, by the step that leads there. */
+function splitsOf({ steps }: RouteProgram, clusterIds: ClusterIds): Map<number, SplitRecord[]> {
+  const splits = new Map<number, SplitRecord[]>();
+  for (const [index, step] of steps.entries()) {
+    if (step.op === 'target' && step.target.kind === 'split') splits.set(index, splitRecords(step.target, clusterIds));
+  }
+  return splits;
+}
+
+type TargetStep = Extract<RouteStep, { readonly op: 'target' }>;
+
+function targetRecord({ target }: TargetStep, splitId: number, n: number, clusterIds: ClusterIds): TargetRecord {
+  return {
+    kind: target.kind,
+    target: target.kind === 'cluster' ? clusterIds(target.cluster) : splitId,
+    n,
+    reason: target.kind === 'pass' || target.kind === 'refuse' ? REASON_NUMBER[target.reason] : 0,
+  };
+}
+
+/** Whether the maps hold these steps already, but for the weights of splits. */
+function sameSteps(before: ProgramImage, { steps }: RouteProgram, targets: ReadonlyMap<number, readonly SplitRecord[]>, clusterIds: ClusterIds): boolean {
+  return (
+    before.steps.length === steps.length &&
+    steps.every((step, index) => {
+      const held = before.steps[index];
+      if (step.op !== 'target') return held !== undefined && sameStep(held, step);
+      const slots = targets.get(index);
+      if (held?.op !== 'target' || (slots && before.splits.get(held.target)?.length !== slots.length)) return false;
+      return sameStep(held, { op: 'target', ...targetRecord(step, slots ? held.target : 0, slots?.length ?? 0, clusterIds) });
+    })
+  );
+}
+
+const splitAt = ({ steps }: ProgramImage, index: number): number => (steps[index] as TargetRecord).target;
+
+function changedSlots(before: ProgramImage, targets: ReadonlyMap<number, readonly SplitRecord[]>): [SplitKey, SplitRecord][] {
+  return [...targets].flatMap(([step, wanted]) => {
+    const splitId = splitAt(before, step);
+    const held = before.splits.get(splitId)!;
+    return wanted.flatMap((slot, index): [SplitKey, SplitRecord][] => (sameSplit(held[index], slot) ? [] : [[{ splitId, index }, slot]]));
+  });
+}
+
+function heldSplits(before: ProgramImage, targets: ReadonlyMap<number, readonly SplitRecord[]>): Map<number, Table<SplitRecord>> {
+  return new Map([...targets].map(([step, slots]) => [splitAt(before, step), slots]));
+}
+
+/** Records are flat, and all that is not a number or a text in them is bytes. */
+function sameStep(a: StepRecord, b: StepRecord): boolean {
+  const [one, other] = [a, b] as unknown as [Record<string, unknown>, Record<string, unknown>];
+  return Object.keys(other).every((key) => {
+    const value = other[key];
+    return value instanceof Buffer ? one[key] instanceof Buffer && value.equals(one[key] as Buffer) : one[key] === value;
+  });
+}
