@@ -14,7 +14,6 @@ import random
 import select
 import socket
 import struct
-import sys
 import tempfile
 import threading
 import time
@@ -301,9 +300,32 @@ def connected_twice():
 @conversation
 def data_with_the_connect():
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
-        s.settimeout(TIMEOUT)
         expect(s.sendto(HEAD, MSG_FASTOPEN, V4), len(HEAD))
         expect_health(Answers(s).next())
+
+
+@conversation
+def data_with_the_connect_without_blocking():
+    for to in (V4, V6):
+        with socket.socket(socket.AF_INET6 if ":" in to[0] else socket.AF_INET, socket.SOCK_STREAM) as s:
+            s.setblocking(False)
+            # EINPROGRESS: nothing of it was taken, and it is sent again once the socket is writable.
+            sent = 0
+            with contextlib.suppress(BlockingIOError):
+                sent = s.sendto(HEAD, MSG_FASTOPEN, to)
+            select.select([], [s], [], TIMEOUT)
+            send_all(s, HEAD[sent:])
+            expect_health(Answers(s).next())
+
+
+@conversation
+def data_with_the_connect_and_closed_at_once():
+    for to in (V4, V6):
+        for data in (HEAD, HEAD[:20], b"x"):
+            with socket.socket(socket.AF_INET6 if ":" in to[0] else socket.AF_INET, socket.SOCK_STREAM) as s:
+                s.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    s.sendto(data, MSG_FASTOPEN, to)
 
 
 @conversation
@@ -331,14 +353,30 @@ def port_scanners():
                 s.sendall(b"GE")
 
 
+def references():
+    """Of the module: one for each connection that it holds, and for whoever listens to its tracepoint."""
+    with open("/sys/module/kmesh/refcnt") as file:
+        return int(file.read())
+
+
+def settled(before):
+    """Connections are let go a moment after their end: gives them the time."""
+    deadline = time.monotonic() + TIMEOUT
+    while references() != before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    expect("%d references to the module" % references(), "%d references to the module" % before)
+
+
 def main():
     for function in conversations:
         outcome = {"name": function.__name__.replace("_", " "), "ok": True}
+        before = references()
         try:
             function()
+            settled(before)
         except (OSError, AssertionError) as error:
             outcome.update(ok=False, detail="%s: %s" % (type(error).__name__, error))
         print(json.dumps(outcome), flush=True)
 
 
-sys.exit(main())
+main()
