@@ -4,14 +4,15 @@ import type http from 'node:http';
 import path from 'node:path';
 import { serveAdmin, type Page } from './admin/server.js';
 import { configDump, mapsView } from './admin/views.js';
-import { Applier } from './applier.js';
+import { Applier, type Applied } from './applier.js';
 import { DaemonError, messageOf } from './errors.js';
 import { OWN_GID } from './identity.js';
 import type { Logger } from './log.js';
-import { Dataplane, type L7State } from './maps/dataplane.js';
+import { Dataplane } from './maps/dataplane.js';
 import { validateCluster, validateEndpoints, validateListener, validateRoute } from './model/validate.js';
 import type { DaemonOptions } from './options.js';
 import { readiness } from './readiness.js';
+import { Steering } from './steering.js';
 import type { XdsStatus } from './xds/source.js';
 import { createXdsSource, type XdsOptions } from './xds/index.js';
 
@@ -56,48 +57,21 @@ export async function runDaemon(options: DaemonOptions, pinRoot: string, log: Lo
 /** How often to look whether kmesh.ko came: until then connections go by their default decisions. */
 const MODULE_LOOK_MS = 1000;
 
-/** Whether the programs of this process are in force. */
-class Steering {
-  readonly #dataplane: Dataplane;
-  readonly #log: Logger;
-  #l7: L7State | undefined;
-  attached = false;
-
-  constructor(dataplane: Dataplane, log: Logger) {
-    this.#dataplane = dataplane;
-    this.#log = log;
-  }
-
-  attach(): void {
-    if (this.attached) return;
-    const hooks = this.#dataplane.attach();
-    this.attached = true;
-    this.#log.info({ hooks }, `programs in force: ${hooks.map(({ hook, action }) => `${hook} ${action}`).join(', ')}`);
-    this.#report(this.#dataplane.l7);
-  }
-
-  followModule(): void {
-    if (this.attached) this.#report(this.#dataplane.followModule());
-  }
-
-  #report(l7: L7State): void {
-    if (l7.state !== this.#l7?.state || l7.reason !== this.#l7.reason) this.#log.info({ l7 }, `routing by requests is ${l7.state}: ${l7.reason}`);
-    this.#l7 = l7;
-  }
-}
-
 /**
  * Adopted maps come into force with this process's programs at once. New maps are filled first: until then no
  * program is attached, or those of another map layout go on with theirs.
  */
 function createApplier(dataplane: Dataplane, steering: Steering, log: Logger): Applier {
-  const attach = (): void => steering.attach();
-  if (!dataplane.adopted) return new Applier(dataplane, undefined, log, attach);
+  const onApplied = ({ model }: Applied): void => {
+    steering.attach();
+    if (model) steering.configured(model);
+  };
+  if (!dataplane.adopted) return new Applier(dataplane, undefined, log, onApplied);
   for (const kept of dataplane.keptSizes) log.warn(kept, `map ${kept.map} keeps the size it was created with; stop with --on-stop cleanup to change it`);
   const adopted = dataplane.read();
-  attach();
+  steering.attach();
   log.info({ frontends: adopted.frontends.length, clusters: adopted.clusters.length }, 'adopted the pinned maps; stale until the control plane answers');
-  return new Applier(dataplane, adopted, log, attach);
+  return new Applier(dataplane, adopted, log, onApplied);
 }
 
 const xdsOptions = (options: DaemonOptions): XdsOptions => ({
@@ -133,7 +107,7 @@ function reportStatus(log: Logger, before: XdsStatus | undefined, now: XdsStatus
 function pages(options: DaemonOptions, dataplane: Dataplane, steering: Steering, applier: Applier, status: () => XdsStatus | undefined): ReadonlyMap<string, Page> {
   return new Map<string, Page>([
     ['/options', { summary: 'the options in force', answer: () => ({ status: 200, body: options }) }],
-    ['/config_dump', { summary: 'what came, what it means here, what is not enforced', answer: () => ({ status: 200, body: configDump(applier.applied, status()) }) }],
+    ['/config_dump', { summary: 'what came, what it means here, what is not enforced', answer: () => ({ status: 200, body: configDump(applier.applied, status(), dataplane.l7) }) }],
     ['/bpf/kmesh/maps', { summary: 'what the eBPF maps hold, and the counters', answer: () => ({ status: 200, body: mapsView(dataplane.read(), dataplane.counters(), dataplane.module()) }) }],
     [
       '/healthz/ready',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Applied } from '../applier.js';
 import type { MapContents, TargetRecord } from '../diff/operations.js';
-import { reasonName, type Counters, type ModuleView } from '../maps/dataplane.js';
+import { reasonName, type Counters, type L7State, type ModuleView } from '../maps/dataplane.js';
 import type { Cluster, Endpoint, Frontend, MeshModel, Target } from '../model/types.js';
 import type { XdsStatus } from '../xds/source.js';
 import { routeTableView, storedTablesView } from './routeViews.js';
@@ -44,12 +44,13 @@ function targetText(target: Target): string {
 
 const sorted = <T>(items: Iterable<readonly [string, T]>): T[] => [...items].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item);
 
-/** `/config_dump`: where the configuration came from, what it means on this node, what of it is not enforced. Sorted, so that two dumps can be compared. */
-export function configDump(applied: Applied, status: XdsStatus | undefined): unknown {
+/** `/config_dump`: where the configuration came from, what it means on this node, whether requests are routed, what of it is not enforced. Sorted, so that two dumps can be compared. */
+export function configDump(applied: Applied, status: XdsStatus | undefined, l7: L7State): unknown {
   const model: MeshModel | undefined = applied.model;
   return {
     source: status,
     applied: { at: applied.appliedAt, stale: applied.stale, ...(applied.error ? { error: applied.error.message } : {}) },
+    routingByRequests: l7,
     frontends: model ? sorted(model.frontends).map(frontendView) : [],
     clusters: model ? sorted(model.clusters).map(clusterView) : [],
     routeTables: model ? sorted(model.routeTables).map((table) => routeTableView(table, ({ target }) => targetText(target))) : [],

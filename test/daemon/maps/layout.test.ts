@@ -9,6 +9,7 @@ import { btfFromElf } from '../../../agent/probe/elf.js';
 import * as layout from '../../../daemon/maps/layout.js';
 import { ENUMS, FAMILY_NUMBER, STRUCTS } from '../../../daemon/maps/layout.js';
 import { REASON_NUMBER } from '../../../daemon/diff/reasons.js';
+import { MAX_WALK, STEP_BYTES } from '../../../daemon/model/routeTable.js';
 import { BPF_SOURCES, buildBpfObject, temporaryFolder } from '../../helpers/bpfObject.js';
 
 /** Compiles a few lines of C behind layout.h, to BTF. */
@@ -69,4 +70,5 @@ await t.test('enums and numbers are those of layout.h', async (test) => {
   const inC = [...enumValues(btf, 'numbers')!].map(([member, value]) => [member.slice('value_'.length), value >>> 0]);
   test.same(Object.fromEntries(inC), numbers);
   test.match(ENUMS.km_reason, REASON_NUMBER, 'daemon/diff writes the same numbers');
+  test.same([MAX_WALK, STEP_BYTES], [layout.WALK_ROUNDS, layout.STEP_DATA], 'daemon/model makes programs that fit');
 });
