@@ -8,6 +8,7 @@
 
 #include "kmesh/layout.h"
 #include "part.h"
+#include "vendor.h"
 #include "words.h"
 
 static __always_inline enum km_answer km_match_length(const struct km_walk *walk, const struct km_step *step)
@@ -86,6 +87,8 @@ static __always_inline enum km_answer km_match_contains(struct km_published *pub
 
 	if (walk->cursor > walk->text.len || rest < n)
 		return KM_NO;
+	if (km_vendor_searches(step))
+		return km_vendor_contains((const void *)(published->request.text + walk->text.off), walk->text.len, step);
 	if (rest > KM_WALK_BYTES)
 		rest = KM_WALK_BYTES;
 	if (!n || n > KM_STEP_DATA || km_read(published, walk->text.off + walk->cursor, rest))

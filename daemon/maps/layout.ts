@@ -15,7 +15,7 @@ export const REQUEST_ABI = 1;
 export const NO_LIMIT = 0xffffffff;
 
 export const STRUCTS = {
-  km_settings: { size: 8, fields: { own_gid: 0, requests: 4 } },
+  km_settings: { size: 12, fields: { own_gid: 0, requests: 4, vendor: 8 } },
   km_listener_key: { size: 20, fields: { addr: 0, port: 16, pad: 18 } },
   km_prefix_key: { size: 24, fields: { prefixlen: 0, port: 4, family: 6, addr: 8 } },
   km_listener: { size: 20, fields: { listener_id: 0, target: 4, n: 8, routes: 12, kind: 16, reason: 17, pad: 18 } },

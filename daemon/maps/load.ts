@@ -30,24 +30,30 @@ export interface LoadedObject {
  * Loads the object's programs with the pinned maps, if there is a whole set of the same form, else with new
  * ones, which it pins. A set with holes is not adopted: its records name ids that are in the holes.
  *
- * A kernel that refuses the programs is asked once more without the code that reads requests: one that is locked
- * down for confidentiality has no bpf_probe_read_kernel, and connections are steered there all the same.
+ * A kernel that refuses the programs is asked again with less: without the helpers of Kmesh's own kernel patches, then
+ * without the code that reads requests. One that is locked down for confidentiality has no bpf_probe_read_kernel, and
+ * connections are steered there all the same.
  *
  * @throws DataplaneError KM_BPF_OBJECT, KM_BPF_LOAD, KM_BPF_FS.
  */
 export function loadObject(objectFile: string, pinRoot: string, sizes: MapSizes, ownGid: number): LoadedObject {
-  try {
-    return loadWith({ ownGid, requests: true }, objectFile, pinRoot, sizes);
-  } catch (error) {
-    if (!(error instanceof DataplaneError) || error.code !== 'KM_BPF_LOAD') throw error;
-    return { ...loadWith({ ownGid, requests: false }, objectFile, pinRoot, sizes), requestsRefused: refusal(error) };
+  let requestsRefused: string | undefined;
+  for (const settings of [{ ownGid, requests: true, vendor: true }, { ownGid, requests: true, vendor: false }]) {
+    try {
+      return loadWith(settings, objectFile, pinRoot, sizes);
+    } catch (error) {
+      if (!(error instanceof DataplaneError) || error.code !== 'KM_BPF_LOAD') throw error;
+      requestsRefused = refusal(error);
+    }
   }
+  return { ...loadWith({ ownGid, requests: false, vendor: false }, objectFile, pinRoot, sizes), requestsRefused };
 }
 
 /** struct km_settings. */
 interface Settings {
   readonly ownGid: number;
   readonly requests: boolean;
+  readonly vendor: boolean;
 }
 
 function loadWith(settings: Settings, objectFile: string, pinRoot: string, sizes: MapSizes): LoadedObject {
@@ -115,12 +121,13 @@ function setSizes(declared: DeclaredMaps, sizes: MapSizes): void {
 }
 
 /** km_settings is the only constant of the programs, so .rodata is this one struct. */
-function setSettings(object: Pointer, file: string, { ownGid, requests }: Settings): void {
+function setSettings(object: Pointer, file: string, { ownGid, requests, vendor }: Settings): void {
   const { size, fields } = STRUCTS.km_settings;
   const [, rodata] = [...mapsOf(object)].find(([name]) => name.endsWith('.rodata')) ?? [];
   const value = Buffer.alloc(size);
   value.writeUInt32LE(ownGid, fields.own_gid);
   value.writeUInt32LE(requests ? 1 : 0, fields.requests);
+  value.writeUInt32LE(vendor ? 1 : 0, fields.vendor);
   if (rodata === undefined || shapeOf(rodata).valueSize !== size) throw new DataplaneError('KM_BPF_OBJECT', `${file}: .rodata is not km_settings alone`);
   call('bpf_map__set_initial_value', rodata, value, size);
 }

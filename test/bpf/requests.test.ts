@@ -185,6 +185,19 @@ await t.test('a kernel that refuses to read requests steers connections without'
   dataplane.close();
 });
 
+await t.test("the helpers of Kmesh's own kernel patches are called by their ids, and a kernel that refuses them routes without", async (test) => {
+  insertModule();
+  const objectFile = buildBpfObject({ setRetval: true, vendorHelpers: { strnstr: 999, parse_header_msg: 998 } });
+  test.ok(calls(objectFile, 999));
+  test.notOk(calls(objectFile, 998), 'what needs another module than ours is not called');
+  test.notOk(calls(options.objectFile, 999));
+  // Here 999 is no helper: as on a kernel whose helper has another form than the one that the sources know.
+  const dataplane = Dataplane.open({ ...options, objectFile });
+  dataplane.attach();
+  test.match(dataplane.l7, { state: 'on' });
+  dataplane.close();
+});
+
 await t.test('requests that nobody withdrew are gone when a module comes', async (test) => {
   const dataplane = Dataplane.open(options);
   dataplane.attach();
@@ -197,6 +210,13 @@ await t.test('requests that nobody withdrew are gone when a module comes', async
   test.equal(left, 0);
   dataplane.close();
 });
+
+/** Whether an object has the instruction that calls a helper (BPF_JMP | BPF_CALL, its id as immediate). */
+function calls(objectFile: string, id: number): boolean {
+  const call = Buffer.from([0x85, 0, 0, 0, 0, 0, 0, 0]);
+  call.writeUInt32LE(id, 4);
+  return fs.readFileSync(objectFile).includes(call);
+}
 
 /** The pinned map of requests; its form is read from struct bpf_map_info (uapi bpf.h). */
 function openRequests(): BpfMap {

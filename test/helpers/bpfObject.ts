@@ -14,10 +14,19 @@ export function temporaryFolder(): string {
   return folder;
 }
 
+export interface BpfBuild {
+  readonly setRetval: boolean;
+  /** Ids of the helpers of Kmesh's own kernel patches, for a kernel that has them. */
+  readonly vendorHelpers?: Readonly<Record<string, number>>;
+  readonly sources?: string;
+}
+
 /** Compiles bpf/, or a copy of it, as the agent does. @returns the path of kmesh.bpf.o. @throws with what make and clang said. */
-export function buildBpfObject({ setRetval, sources = BPF_SOURCES }: { readonly setRetval: boolean; readonly sources?: string }): string {
+export function buildBpfObject({ setRetval, vendorHelpers, sources = BPF_SOURCES }: BpfBuild): string {
   const folder = temporaryFolder();
-  fs.writeFileSync(path.join(folder, 'kmesh_config.h'), `#define KM_HAVE_SET_RETVAL ${setRetval ? 1 : 0}\n`);
+  const ids = Object.entries(vendorHelpers ?? {}).map(([name, id]) => `#define KM_HELPER_ID_${name} ${id}\n`);
+  fs.writeFileSync(path.join(folder, 'kmesh_config.h'), `#define KM_HAVE_SET_RETVAL ${setRetval ? 1 : 0}\n#define ENHANCED_KERNEL ${vendorHelpers ? 1 : 0}\n`);
+  fs.writeFileSync(path.join(folder, 'kmesh_helper_ids.h'), ids.join(''));
   const output = path.join(folder, 'build');
   execFileSync('make', ['-s', '-C', sources, `O=${output}`, `KMESH_GENERATED=${folder}`], { stdio: ['ignore', 'ignore', 'pipe'] });
   return path.join(output, 'kmesh.bpf.o');

@@ -24,6 +24,7 @@
 struct km_settings {
 	__u32 own_gid;  /* real group id of the agent and the daemon; 0: none */
 	__u32 requests; /* 1: the kernel lets programs read requests; 0: no code for it is loaded */
+	__u32 vendor;   /* 1: the helpers of Kmesh's own kernel patches are called, where the build knows them */
 };
 
 /*
