@@ -44,6 +44,9 @@ export class Agent {
 
   static async start(context: Context, options: AgentOptions = {}): Promise<Agent> {
     for (const place of SHARED) await shareMountsOf(context, place);
+    // A compiler's first start reads 200 MB from an emulated disk; on a kernel that checks each access that takes longer
+    // than the agent waits for a version.
+    await context.sh('clang', '--version');
     return new Agent(context, options);
   }
 
