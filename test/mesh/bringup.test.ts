@@ -17,6 +17,8 @@ await enterSandbox(import.meta.url);
 const SERVICE = '10.96.0.10';
 const SERVICE6 = 'fd00:10:96::10';
 const client = compileTool('client');
+/** What becomes of kmesh.ko elsewhere is the matter of test/vm. */
+const WITHOUT_MODULES = !fs.existsSync('/proc/modules');
 
 /** A backend that says its name; one that listens on ::1 and 127.0.0.1. */
 async function backend(name: string, port: number): Promise<net.Server[]> {
@@ -100,7 +102,7 @@ t.test('up, steered, down, and nothing is left', async (t) => {
   for (const phase of ['detect-kernel', 'read-helpers', 'set-macros', 'compile-bpf', 'mount-filesystems', 'supervise-daemon']) {
     t.ok(messages.some((msg) => msg.startsWith(`phase ${phase} (`) && msg.includes('done')), `${phase} says that it is done`);
   }
-  for (const phase of ['compile-module', 'insert-module']) t.ok(messages.some((msg) => msg.startsWith(`phase ${phase} (`) && msg.includes('skipped, ')), `${phase} says why it is skipped`);
+  for (const phase of WITHOUT_MODULES ? ['compile-module', 'insert-module'] : []) t.ok(messages.some((msg) => msg.startsWith(`phase ${phase} (`) && msg.includes('skipped, ')), `${phase} says why it is skipped`);
   const tables = node.log.filter((line) => Array.isArray(line['capabilities']));
   t.equal(tables.length, 1, 'one capability table');
   t.match(
@@ -108,7 +110,7 @@ t.test('up, steered, down, and nothing is left', async (t) => {
     [
       { name: 'l4-ipv4', state: 'on' },
       { name: 'l4-ipv6', state: 'on' },
-      { name: 'l7-http', state: 'off', reason: /not in this build/ },
+      { name: 'l7-http', ...(WITHOUT_MODULES ? { state: 'off', reason: /^the kernel cannot load modules: / } : {}) },
     ],
     'which says what is on, what is off, and why',
   );
