@@ -24,7 +24,12 @@ export async function runTypescript(file) {
   const bundle = `${path.basename(file, '.ts')}-${process.pid}.mjs`;
   process.on('exit', () => remove(bundle));
   // Without a handler a signal would end the process before what it started and made is ended and removed.
-  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]]) process.on(signal, () => process.exit(code));
+  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]]) {
+    process.on(signal, () => {
+      process.stderr.write(`ended by ${signal}\n`);
+      process.exit(code);
+    });
+  }
   const outfile = path.join(folder, bundle);
   await build({ entryPoints: [path.join(root, file)], outfile, bundle: true, platform: 'node', target: 'node20', format: 'esm', packages: 'external', logLevel: 'warning' });
   await import(pathToFileURL(outfile).href);
