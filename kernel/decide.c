@@ -12,6 +12,9 @@
  * The hooks run a second time in here, on the address that the client gave, and find the request by the socket's
  * cookie. The mark stays: it keeps the socket from being taken over again. LSMs were asked at connect(), and as with
  * every steered connection do not see the endpoint.
+ *
+ * Our operations stay, too, and pass on what this connect() asks of them. The timer has no hold of the file, so a close()
+ * may read its operation at any moment, without the lock: TCP's would end a socket that is still held.
  */
 static int km_connect_really(struct km_held *held, const struct km_request *request)
 {
@@ -24,8 +27,8 @@ static int km_connect_really(struct km_held *held, const struct km_request *requ
 	tcp_sk(sk)->fastopen_connect = 0;
 	/* Not tcp_set_state(): it would give up the port that the client has bound. */
 	WRITE_ONCE(sk->sk_state, TCP_CLOSE);
-	WRITE_ONCE(sk->sk_prot, held->family->tcp);
 	sk->sk_socket->state = SS_UNCONNECTED;
+	held->phase = KM_DECIDING;
 	km_publish(sk, request);
 	err = __inet_stream_connect(sk->sk_socket, (km_sockaddr *)&address, held->address_len, O_NONBLOCK, 0);
 	km_withdraw(sk);

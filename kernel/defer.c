@@ -17,7 +17,8 @@ int km_pre_connect(struct sock *sk, km_sockaddr *address, int address_len)
 	int err;
 
 	km_enter();
-	km_disarm(sk, family);
+	if (!km_is_deciding(sk))
+		km_disarm(sk, family);
 	err = family->tcp->pre_connect(sk, address, address_len);
 	km_leave();
 	return err;
@@ -105,7 +106,9 @@ int km_connect(struct sock *sk, km_sockaddr *address, int address_len)
 
 	km_enter();
 	inet_csk(sk)->icsk_ca_dst_locked = 0;
-	if (address_len < family->address_len || address->sa_family != family->number) {
+	if (km_is_deciding(sk)) {
+		err = family->tcp->connect(sk, address, address_len);
+	} else if (address_len < family->address_len || address->sa_family != family->number) {
 		km_disarm(sk, family);
 		err = family->tcp->connect(sk, address, address_len); /* knows the right error */
 	} else if (tcp_sk(sk)->fastopen_req) {

@@ -97,7 +97,7 @@ int km_disconnect(struct sock *sk, int flags)
 	km_enter();
 	/* TCP knows a socket in TCP_SYN_SENT with the defer bit. It may refuse, while a thread waits on the socket (5.10). */
 	err = family->tcp->disconnect(sk, flags);
-	if (held && !err)
+	if (held && !err && held->phase != KM_DECIDING)
 		km_let_go(held);
 	else if (!held)
 		km_disarm(sk, family);

@@ -20,6 +20,7 @@
 
 enum km_phase {
 	KM_DEFERRED,   /* connect() has returned, and nothing has been sent */
+	KM_DECIDING,   /* it is really connected, under one lock: what comes to our operations is meant for TCP */
 	KM_CONNECTING, /* the SYN is out, and there is still something to do for the client */
 	KM_RELEASED,   /* the socket is TCP's again */
 };
@@ -67,6 +68,14 @@ static inline struct km_held *km_held_of(const struct sock *sk)
 
 /* An armed socket becomes a held one. NULL: no memory. */
 struct km_held *km_hold(struct sock *sk, const struct km_family *family, const void *address, int address_len);
+
+/* Is this call one that the real connect() makes? */
+static inline bool km_is_deciding(const struct sock *sk)
+{
+	const struct km_held *held = km_held_of(sk);
+
+	return held && held->phase == KM_DECIDING;
+}
 
 /* Gives the socket's operations back to TCP; the mark stays. */
 void km_step_aside(struct sock *sk, const struct km_family *family);
