@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """close(), shutdown() and death, at every moment."""
 import os
+import queue
+import random
 import select
 import signal
 import socket
 import struct
+import threading
 import time
 
 from case import Case
 import case
-from mesh import MAPPED, SERVICE, SERVICE6, SLOW, answer, connected, mark, request, until
+from mesh import FALLBACK_MS, MAPPED, SERVICE, SERVICE6, SLOW, answer, connected, mark, request, until
 
 
 def killed_child(action):
@@ -180,3 +183,36 @@ class HalfClosing(Case):
             sock.send(b'x')
             os._exit(0)
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), -signal.SIGPIPE)
+
+
+class MeetsTheTimer(Case):
+    """The timer has no hold of the file: a close() may come at any moment of the connect() that it makes."""
+    AGE = 0.01  # of the sockets when they are closed: the fallback time, with what the clock's ticks make of it
+
+    def closing(self, sockets, end):
+        while not (end.is_set() and sockets.empty()):
+            try:
+                sock, born = sockets.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            time.sleep(max(0, born + self.AGE * random.uniform(0.5, 1.5) - time.monotonic()))
+            sock.close()
+
+    def test_references_are_given_back_once(self):
+        references = case.module.references()
+        case.module.set('fallback_ms', 10)
+        self.addCleanup(case.module.set, 'fallback_ms', FALLBACK_MS)
+        sockets, end = queue.Queue(), threading.Event()
+        closers = [threading.Thread(target=self.closing, args=(sockets, end)) for _ in range(8)]
+        for closer in closers:
+            closer.start()
+        for i in range(6000):
+            sockets.put((connected(SERVICE6 if i % 2 else SERVICE), time.monotonic()))
+        end.set()
+        for closer in closers:
+            closer.join()
+        until(lambda: case.module.counter('deferred') == 0, 'nothing is held')
+        self.assertEqual(case.module.references(), references)
+        with connected() as sock:
+            sock.sendall(request('/a'))
+            self.assertEqual(answer(sock), [8001], 'and sockets are held back as before')
