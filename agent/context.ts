@@ -20,10 +20,15 @@ export interface Context {
   readonly results: Partial<Results>;
 }
 
-/** A result of an earlier phase. Its absence is a mistake in the order of the phases. */
+/** A result that no phase has left. */
+export class MissingResult extends Error {
+  override readonly name = 'MissingResult';
+}
+
+/** A result of an earlier phase. Its absence is a mistake in the order of the phases, or a phase before failed (`doctor` goes on then). */
 export function need<Key extends keyof Results>(ctx: Context, key: Key): Results[Key] {
   const value: Results[Key] | undefined = ctx.results[key];
-  if (value === undefined) throw new Error(`no phase has left '${key}' yet`);
+  if (value === undefined) throw new MissingResult(`no phase has left '${key}' yet`);
   return value;
 }
 

@@ -13,6 +13,7 @@ export const EXIT_CODES = {
   privileges: 16,
   requirement: 17,
   state: 18,
+  unhealthy: 20,
 } as const;
 
 export type FailureClass = keyof typeof EXIT_CODES;
@@ -76,6 +77,11 @@ export const ERRORS = {
     class: 'kernel',
     cause: 'The kernel release does not look like one.',
     remedy: 'Compare with `uname -r`; for inspect, give the release by --kernel-release.',
+  },
+  KM_ARCHITECTURE: {
+    class: 'kernel',
+    cause: 'The eBPF programs and kmesh-daemon are not made for the architecture of this machine.',
+    remedy: 'Run on a 64-bit little-endian machine; x86_64 and aarch64 are the ones that were tried.',
   },
   KM_BPF_UNSUPPORTED: {
     class: 'kernel',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, statfs } from 'node:fs/promises';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
@@ -60,6 +60,10 @@ export interface Sys {
   copyFile(from: string, to: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   sha256(file: string): Promise<string>;
+  /** errno name that access(2) gives for writing, such as EROFS; undefined: the file or folder may be written. Writes nothing. */
+  writeObstacle(file: string): Promise<string | undefined>;
+  /** Bytes that the file system of a folder has left for users. */
+  freeBytes(folder: string): Promise<number>;
   /** What the kernel logs from now on; undefined: there is no /dev/kmsg, or it may not be read. */
   followKernelLog(): KernelLog | undefined;
   /** GET on loopback; undefined when nobody answers within `timeoutMs`. */
@@ -117,6 +121,18 @@ export const sys: Sys = {
   copyFile: (from, to) => fs.copyFile(from, to),
   rename: (from, to) => fs.rename(from, to),
   sha256: async (file) => createHash('sha256').update(await fs.readFile(file)).digest('hex'),
+  async writeObstacle(file) {
+    try {
+      await fs.access(file, constants.W_OK);
+      return undefined;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code ?? 'EIO';
+    }
+  },
+  async freeBytes(folder) {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  },
   followKernelLog,
   httpGet,
   async sleep(ms, signal) {

@@ -18,6 +18,17 @@ export function runUndoTool(ctx: Context, file: string, args: readonly string[],
 
 const logLines = (ctx: Context, tool: string) => (line: string): void => ctx.log.debug({ tool }, line);
 
+/**
+ * What a tool prints for `--version`.
+ * @throws the coded error of its absence
+ */
+export async function toolVersion(ctx: Context, tool: string, missing: ErrorCode): Promise<string> {
+  const version = await runTool(ctx, tool, ['--version']).catch((error: unknown) => {
+    throw toolFailure(ctx, missing, `${tool} does not tell its version`, error);
+  });
+  return version.stdout;
+}
+
 /** A coded error for a tool that failed: what was tried, how the tool ended, its last lines. */
 export function toolFailure(ctx: Context, code: ErrorCode, what: string, error: unknown): KmeshError {
   if (!(error instanceof ExecError)) return failure(ctx, code, `${what}: ${(error as Error).message}`, { cause: error });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
+import type { ErrorCode } from '../errors.js';
 import { parseBpfHeader } from '../probe/bpfHeader.js';
 import type { HeaderHelpers } from '../probe/helperFacts.js';
 import type { Sys } from '../sys.js';
@@ -8,6 +9,15 @@ import { readIfThere } from './files.js';
 const MAX_BYTES = 4 << 20;
 
 export type HeaderProblem = 'missing' | 'directory' | 'unreadable' | 'empty' | 'truncated' | 'garbage';
+
+export const HEADER_CODES: Readonly<Record<HeaderProblem, ErrorCode>> = {
+  missing: 'KM_HELPERS_MISSING',
+  directory: 'KM_HELPERS_DIRECTORY',
+  unreadable: 'KM_HELPERS_UNREADABLE',
+  empty: 'KM_HELPERS_EMPTY',
+  truncated: 'KM_HELPERS_TRUNCATED',
+  garbage: 'KM_HELPERS_GARBAGE',
+};
 
 export type HeaderReading =
   | { readonly ok: true; readonly header: HeaderHelpers; readonly style: string }

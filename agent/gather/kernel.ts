@@ -29,12 +29,14 @@ export interface NodeFiles {
   readonly procModules: boolean;
   readonly moduleRules: ModuleRules;
   readonly procIfInet6: boolean;
-  readonly mounts: readonly Mount[];
+  /** undefined: they were not readable. */
+  readonly mounts: readonly Mount[] | undefined;
   readonly limits: OwnLimits;
 }
 
 export async function gatherNode(sys: Sys, release: string): Promise<NodeFiles> {
-  const mounts = parseMountinfo(await sys.readText('/proc/self/mountinfo', MAX_MOUNTINFO_BYTES));
+  const table = await readFirst(sys, ['/proc/self/mountinfo'], MAX_MOUNTINFO_BYTES);
+  const mounts = table === undefined ? undefined : parseMountinfo(table.text);
   const [os, config, btf, headerTree, libbpfVersion, modules, moduleRules, ifInet6, limits] = await Promise.all([
     readOsReleases(sys),
     readKernelConfig(sys, release),
@@ -44,7 +46,7 @@ export async function gatherNode(sys: Sys, release: string): Promise<NodeFiles> 
     sys.stat('/proc/modules'),
     readModuleRules(sys),
     sys.stat('/proc/net/if_inet6'),
-    readOwnLimits(sys, mounts),
+    readOwnLimits(sys, mounts ?? []),
   ]);
   return {
     hostOs: os.host,

@@ -4,7 +4,7 @@ import { type CgroupMembership, parseCpuLimit, parseMemoryLimit, parseProcCgroup
 import { type Mount, mountsOfType } from '../probe/mountinfo.js';
 import { ProbeError } from '../probe/probeError.js';
 import type { Sys } from '../sys.js';
-import { readIfThere } from './files.js';
+import { readFirst, readIfThere } from './files.js';
 
 const MAX_BYTES = 64 << 10;
 
@@ -18,7 +18,8 @@ export interface OwnLimits {
 
 /** Reads the limits that hold for the agent: the smallest on the way from its cgroup up to the visible root. */
 export async function readOwnLimits(sys: Sys, mounts: readonly Mount[]): Promise<OwnLimits> {
-  const memberships = parseProcCgroup(await sys.readText('/proc/self/cgroup', MAX_BYTES));
+  const own = await readFirst(sys, ['/proc/self/cgroup'], MAX_BYTES);
+  const memberships = parseProcCgroup(own?.text ?? '');
   const unified = folders(v2Mount(mounts), memberships.find(({ hierarchy }) => hierarchy === 0));
   const v1 = (controller: string): readonly string[] => {
     const membership = memberships.find(({ controllers }) => controllers.includes(controller));

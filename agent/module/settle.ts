@@ -40,7 +40,8 @@ export async function putInPlace(ctx: Context, wanted: ModuleFile | undefined): 
 /** A build that was linked without an id is never taken for another one. */
 const isSameBuild = (loaded: LoadedModule, file: ModuleFile): boolean => file.buildId !== undefined && loaded.buildId === file.buildId;
 
-function refuseUnfit(ctx: Context, { abi, state }: LoadedModule): void {
+/** @throws KM_MODULE_IN_USE, KM_MODULE_FOREIGN when what is loaded under our name can neither be used nor be replaced */
+export function refuseUnfit(ctx: Context, { abi, state }: LoadedModule): void {
   if (state !== 'Live') throw failure(ctx, 'KM_MODULE_IN_USE', `the module ${MODULE_NAME} is in the state ${state} and stays in it`);
   if (abi === undefined) throw failure(ctx, 'KM_MODULE_FOREIGN', `the loaded module ${MODULE_NAME} has no parameter abi`);
 }
@@ -66,12 +67,19 @@ async function replace(ctx: Context, before: LoadedModule, wanted: ModuleFile): 
   return insert(ctx, wanted, 'replaced');
 }
 
-async function accept(ctx: Context, change: Settled['change'], how: string): Promise<Settled> {
+/** Whether a loaded module shows requests as the eBPF programs of this build read them; KM_MODULE_ABI where it does not. */
+export async function abiProblem(ctx: Context, loaded: LoadedModule | undefined): Promise<KmeshError | undefined> {
   const expected = await readRequestAbi(ctx.sys, ctx.root);
+  if (loaded?.abi !== undefined && loaded.abi === expected) return undefined;
+  return failure(ctx, 'KM_MODULE_ABI', `the loaded ${MODULE_NAME} shows requests in version ${loaded?.abi ?? 'none'}, the eBPF programs read version ${expected ?? 'none'}`);
+}
+
+async function accept(ctx: Context, change: Settled['change'], how: string): Promise<Settled> {
   const loaded = await loadedModule(ctx.sys);
-  const speaks = loaded?.abi !== undefined && loaded.abi === expected;
+  const problem = await abiProblem(ctx, loaded);
+  const speaks = problem === undefined;
   const told = loaded !== undefined && (await setAccepting(ctx, speaks));
   if (!told) throw failure(ctx, 'KM_MODULE_REMOVE', `${MODULE_NAME} was removed while it was put to use`);
-  if (!speaks) throw failure(ctx, 'KM_MODULE_ABI', `the loaded ${MODULE_NAME} shows requests in version ${loaded.abi ?? 'none'}, the eBPF programs read version ${expected ?? 'none'}`);
+  if (problem !== undefined) throw problem;
   return { loaded, change, how };
 }

@@ -24,11 +24,8 @@ export async function ensureCgroup2(ctx: Context, changed: (change: Selection) =
   await requireFileSystem(ctx, 'cgroup2');
   const place = await preparePlace(ctx, ctx.options.cgroup2Path);
   changed({ mounts: [], folders: place.made });
-  refuseForeign(ctx, place, 'cgroup2');
-  if (place.mounted !== undefined) {
-    if (await isHierarchyRoot(ctx, place.path)) return `cgroup2 is at ${place.path} already`;
-    throw failure(ctx, 'KM_CGROUP2_NOT_ROOT', `the cgroup2 mounted at ${place.path} is not the root of the hierarchy`);
-  }
+  await refuseUnfit(ctx, place);
+  if (place.mounted !== undefined) return `cgroup2 is at ${place.path} already`;
   changed({ mounts: [place.path], folders: [] });
   const before = await hierarchyOptions(ctx);
   for (const way of await waysToMount(ctx, place, before)) {
@@ -42,6 +39,14 @@ export async function ensureCgroup2(ctx: Context, changed: (change: Selection) =
     await runUndoTool(ctx, 'umount', ['-n', place.path]);
   }
   throw failure(ctx, 'KM_CGROUP2_NOT_ROOT', `a mount at ${place.path} shows the agent's own part of the hierarchy, not its root`);
+}
+
+/** @throws KM_MOUNT_FOREIGN, KM_CGROUP2_NOT_ROOT when what is mounted at the place cannot be used */
+export async function refuseUnfit(ctx: Context, place: Place): Promise<void> {
+  refuseForeign(ctx, place, 'cgroup2');
+  if (place.mounted !== undefined && !(await isHierarchyRoot(ctx, place.path))) {
+    throw failure(ctx, 'KM_CGROUP2_NOT_ROOT', `the cgroup2 mounted at ${place.path} is not the root of the hierarchy`);
+  }
 }
 
 async function waysToMount(ctx: Context, place: Place, options: readonly string[] | undefined): Promise<readonly Way[]> {

@@ -21,6 +21,14 @@ export async function preparePlace(ctx: Context, folder: string): Promise<Place>
   const made = await makeFolders(ctx, folder);
   const owned = await readOwnership(ctx);
   if (made.length > 0) await writeOwnership(ctx, { ...owned, folders: [...owned.folders, ...made] });
+  return { ...(await lookAtPlace(ctx, folder)), made };
+}
+
+/**
+ * What is mounted at a folder that is there.
+ * @throws KM_MOUNT_POINT when it is no folder, or holds files that a mount would hide
+ */
+export async function lookAtPlace(ctx: Context, folder: string): Promise<Place> {
   const entry = await ctx.sys.stat(folder);
   if (entry?.kind !== 'directory') throw failure(ctx, 'KM_MOUNT_POINT', `${folder} is not a directory`);
   const path = await ctx.sys.realPath(folder);
@@ -28,7 +36,7 @@ export async function preparePlace(ctx: Context, folder: string): Promise<Place>
   if (mounted === undefined && (await ctx.sys.list(path)).length > 0) {
     throw failure(ctx, 'KM_MOUNT_POINT', `${path} holds files that a mount would hide`);
   }
-  return { path, mounted, made };
+  return { path, mounted, made: [] };
 }
 
 async function makeFolders(ctx: Context, folder: string): Promise<readonly string[]> {

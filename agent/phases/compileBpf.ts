@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
+import { BPF_BYTES_PER_JOB } from '../build/jobs.js';
 import { jobsArgument, type MakeTarget, runMake } from '../compile/make.js';
 import { removeOldBuilds } from '../compile/oldBuilds.js';
 import { isSealed, makeSealed, partialFolder, type Product, productFile } from '../compile/sealed.js';
@@ -7,8 +8,6 @@ import { type Context, need } from '../context.js';
 import type { Phase } from '../phase.js';
 
 const TARGET: MakeTarget = { title: 'the eBPF programs', refused: 'KM_BPF_COMPILE', timeoutMs: 10 * 60_000 };
-/** What one clang needs at most for these programs; measured 90 MiB, with room to grow. */
-const BYTES_PER_JOB = 160 * 2 ** 20;
 
 /** Compiles the eBPF programs out of tree, unless the build folder of this key has them already. */
 export const compileBpf: Phase = {
@@ -36,5 +35,5 @@ const shortKey = (ctx: Context): string => need(ctx, 'build').key.slice(0, 12);
 
 function makeArguments(ctx: Context, output: string): readonly string[] {
   const bpf = path.join(ctx.root, 'bpf');
-  return ['--no-print-directory', '-C', bpf, jobsArgument(ctx, BYTES_PER_JOB), `O=${output}`, `KMESH_GENERATED=${need(ctx, 'build').include}`, 'CLANG=clang'];
+  return ['--no-print-directory', '-C', bpf, jobsArgument(ctx, BPF_BYTES_PER_JOB), `O=${output}`, `KMESH_GENERATED=${need(ctx, 'build').include}`, 'CLANG=clang'];
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
+import { MODULE_BYTES_PER_JOB } from '../build/jobs.js';
 import { situationOf } from '../capabilityReport.js';
 import { jobsArgument, type MakeTarget, runMake } from '../compile/make.js';
 import { inState, isSealed, makeSealed, partialFolder, type Product, productFile } from '../compile/sealed.js';
@@ -12,8 +13,6 @@ import { buildObstacles, kernelObstacles, loadObstacles, type Obstacle } from '.
 import type { Toolchain } from '../results.js';
 
 const TARGET: MakeTarget = { title: 'kmesh.ko', refused: 'KM_MODULE_COMPILE', timeoutMs: 20 * 60_000 };
-/** What one gcc needs at most; with the page cache a cgroup's peak was 123 MiB with one job and 214 with two, on Debian's 6.1. */
-const BYTES_PER_JOB = 160 * 2 ** 20;
 
 /** Compiles kmesh.ko, which routes HTTP, against the headers of the running kernel. */
 export const compileModule: Phase = {
@@ -99,5 +98,5 @@ function makeArguments(ctx: Context, copy: string, { makeWords }: Toolchain): re
   const headers = need(ctx, 'kernelFiles').headerTree.folder ?? '';
   const words = [`M=${copy}`, `KMESH_INCLUDE=${path.join(ctx.root, 'bpf/include')}`, ...makeWords];
   // -s: what remains are the compiler's own messages, and the last lines of those are the error.
-  return ['-s', '--no-print-directory', '-C', headers, ...words, jobsArgument(ctx, BYTES_PER_JOB), 'modules'];
+  return ['-s', '--no-print-directory', '-C', headers, ...words, jobsArgument(ctx, MODULE_BYTES_PER_JOB), 'modules'];
 }

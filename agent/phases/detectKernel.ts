@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Context, failure, need } from '../context.js';
 import { gatherNode, KERNEL_BTF } from '../gather/kernel.js';
+import { refuseUnfitKernel } from '../kernelSupport.js';
 import type { Phase } from '../phase.js';
 import { type Btf, parseBtf } from '../probe/btf.js';
 import { compilerRemedy, distributionOf, installRemedy } from '../probe/distributions.js';
@@ -18,7 +19,7 @@ export const detectKernel: Phase = {
     await detect(ctx);
     const facts = need(ctx, 'kernel');
     for (const line of describe(facts)) ctx.log.info(line);
-    refuseWithoutBpf(ctx, facts);
+    refuseUnfitKernel(ctx, facts);
   },
   async plan(ctx) {
     await detect(ctx);
@@ -82,9 +83,4 @@ function describe(facts: KernelFacts): readonly string[] {
     `configuration: ${facts.configSource ?? 'not found'}; modules: ${facts.moduleSupport.answer} (${facts.moduleSupport.evidence}); BTF: ${facts.btf.answer} (${facts.btf.evidence})`,
     `cgroups: ${facts.cgroupVersion} (${facts.cgroupEvidence}); ${memory}, ${cpu}`,
   ];
-}
-
-function refuseWithoutBpf(ctx: Context, facts: KernelFacts): void {
-  const missing = [facts.bpfSyscall, facts.cgroupBpf].filter((fact) => fact.answer === 'no');
-  if (missing.length > 0) throw failure(ctx, 'KM_BPF_UNSUPPORTED', missing.map((fact) => fact.evidence).join('; '));
 }

@@ -1,19 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Context, failure, need } from '../context.js';
-import type { ErrorCode } from '../errors.js';
-import { type HeaderProblem, headerPlaces, readBpfHeader } from '../gather/bpfHeader.js';
+import { HEADER_CODES, headerPlaces, readBpfHeader } from '../gather/bpfHeader.js';
 import type { Phase } from '../phase.js';
 import { btfHelpers } from '../probe/btf.js';
 import { type HelperFacts, mergeHelpers } from '../probe/helperFacts.js';
-
-const CODES: Record<HeaderProblem, ErrorCode> = {
-  missing: 'KM_HELPERS_MISSING',
-  directory: 'KM_HELPERS_DIRECTORY',
-  unreadable: 'KM_HELPERS_UNREADABLE',
-  empty: 'KM_HELPERS_EMPTY',
-  truncated: 'KM_HELPERS_TRUNCATED',
-  garbage: 'KM_HELPERS_GARBAGE',
-};
 
 /** Finds out which BPF helpers the kernel has: from its own types, compared with the host's linux/bpf.h. */
 export const readHelpers: Phase = {
@@ -35,8 +25,8 @@ async function read(ctx: Context): Promise<void> {
   results.btf = undefined;
   const places = options.bpfHeader === undefined ? headerPlaces(root) : [options.bpfHeader];
   const reading = await readBpfHeader(sys, places);
-  if (!reading.ok && btf === undefined) throw failure(ctx, CODES[reading.problem], reading.detail);
-  const warnings = reading.ok ? [] : [`${CODES[reading.problem]}: ${reading.detail}; the kernel's BTF answers in its place`];
+  if (!reading.ok && btf === undefined) throw failure(ctx, HEADER_CODES[reading.problem], reading.detail);
+  const warnings = reading.ok ? [] : [`${HEADER_CODES[reading.problem]}: ${reading.detail}; the kernel's BTF answers in its place`];
   results.helpers = mergeHelpers(reading.ok ? reading.header : undefined, btf, warnings);
   for (const warning of results.helpers.warnings) log.warn(warning);
 }

@@ -14,7 +14,7 @@ import { decideMacros, MACRO_NAMES, type Macros, vendorHelperIds } from '../prob
 import { checkRequirements } from '../requirements.js';
 import type { Toolchain } from '../results.js';
 import { formatCapabilityTable } from '../status/capabilityTable.js';
-import { runTool, toolFailure } from '../tool.js';
+import { toolVersion } from '../tool.js';
 
 const NOT_COMPILED = unknown('the programs are compiled in the next phase');
 const MAX_HEADER_BYTES = 1 << 16;
@@ -61,7 +61,7 @@ async function keyOf(ctx: Context, macros: Macros): Promise<string> {
     architecture: facts.architecture,
     configSha256: files.configText === undefined ? undefined : createHash('sha256').update(files.configText).digest('hex'),
     moduleSymversSha256: moduleSymvers === undefined ? undefined : await ctx.sys.sha256(moduleSymvers),
-    compiler: await compilerVersion(ctx),
+    compiler: await toolVersion(ctx, 'clang', 'KM_CLANG_MISSING'),
     moduleCompiler: toolchain === undefined ? undefined : `${toolchain.program}: ${toolchain.version}`,
     libbpfVersion: files.libbpfVersion,
     macros: Object.fromEntries(MACRO_NAMES.map((name) => [name, macros[name].value])),
@@ -75,13 +75,6 @@ async function moduleToolchain(ctx: Context): Promise<Toolchain | undefined> {
   const { compiler } = need(ctx, 'kernelFiles').headerTree;
   if (compiler === undefined || need(ctx, 'kernel').moduleSupport.answer === 'no' || !(await hasSources(ctx.sys, ctx.root, 'kernel'))) return undefined;
   return findToolchain(ctx, compiler);
-}
-
-async function compilerVersion(ctx: Context): Promise<string> {
-  const version = await runTool(ctx, 'clang', ['--version']).catch((error: unknown) => {
-    throw toolFailure(ctx, 'KM_CLANG_MISSING', 'clang does not tell its version', error);
-  });
-  return version.stdout;
 }
 
 /** Headers that are there already with the same text keep their age, so that make has nothing to do. */

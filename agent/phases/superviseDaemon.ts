@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
-import { type Context, failure, need } from '../context.js';
+import { type Context, need } from '../context.js';
 import { drain } from '../module/drain.js';
 import type { Phase } from '../phase.js';
 import { RESTART_TIMES, type RestartTimes } from '../supervisor/backoff.js';
 import { adminPort, daemonArguments } from '../supervisor/command.js';
 import { daemonProgram, hasPins, removePins } from '../supervisor/pins.js';
+import { askAdminPort, refuseTakenPort, requireDaemonProgram } from '../supervisor/preconditions.js';
 import { endLeftover, forgetProcesses, recordProcesses } from '../supervisor/processes.js';
 import { readyUrl } from '../supervisor/readiness.js';
 import { type DaemonCommand, Supervisor } from '../supervisor/supervisor.js';
-
-/** Time to see whether anybody answers on loopback. */
-const PORT_CHECK_MS = 1000;
 
 interface Running {
   readonly supervisor: Supervisor;
@@ -53,15 +51,13 @@ export function superviseDaemonBy(times: RestartTimes): Phase {
 export const superviseDaemon: Phase = superviseDaemonBy(RESTART_TIMES);
 
 async function prepare(ctx: Context, times: RestartTimes): Promise<DaemonCommand> {
-  const { sys, options, log } = ctx;
+  const { options, log } = ctx;
   const program = daemonProgram(ctx);
-  if ((await sys.stat(program))?.kind !== 'file') throw failure(ctx, 'KM_DAEMON_MISSING', `there is no ${program}`);
+  await requireDaemonProgram(ctx);
   const leftover = await endLeftover(ctx, times.graceMs);
   if (leftover !== undefined) log.warn(`ended kmesh-daemon with pid ${leftover}, which an earlier agent left behind`);
   const port = adminPort(options.daemonArgs);
-  if ((await sys.httpGet(readyUrl(port), PORT_CHECK_MS)) !== undefined) {
-    throw failure(ctx, 'KM_DAEMON_PORT', `something answers at ${readyUrl(port)} before kmesh-daemon was started`);
-  }
+  refuseTakenPort(ctx, await askAdminPort(ctx));
   const args = daemonArguments(options, need(ctx, 'build').objects, need(ctx, 'attachFolder'));
   return { file: process.execPath, args: [program, ...args], port };
 }

@@ -34,7 +34,7 @@ export interface KernelSources {
 export function kernelFacts(sources: KernelSources): KernelFacts {
   const btf = sources.btf?.btf;
   const config = (name: string): Fact => configFact(sources.config?.options, name, sources.config?.path ?? '');
-  const cgroup = cgroupVersion(sources.mounts ?? []);
+  const cgroup = sources.mounts === undefined ? { version: 'none' as const, evidence: 'the mounts were not readable' } : cgroupVersion(sources.mounts);
   const rules = sources.moduleRules ?? {};
   return {
     release: sources.release,

@@ -47,7 +47,8 @@ export async function waitUntilReady(ctx: Context, port: number, end: AbortSigna
 
 export const readyUrl = (port: number): string => `http://127.0.0.1:${port}/healthz/ready`;
 
-function requestProgramsFact(body: string): Fact | undefined {
+/** What a body of /healthz/ready says of the programs for requests; undefined: nothing. */
+export function requestProgramsFact(body: string): Fact | undefined {
   try {
     const { state, reason } = ready.parse(JSON.parse(body)).l7;
     return state === 'on' ? yes(reason) : no(reason);

@@ -57,6 +57,11 @@ t.test('a kernel that cannot steer is refused', async (t) => {
   await t.rejects(detected(t, { '/proc/config.gz': config }), { code: 'KM_BPF_UNSUPPORTED', exitCode: 10, detail: /CONFIG_CGROUP_BPF is not set in \/proc\/config\.gz/ });
 });
 
+t.test('a machine on which nothing could run is refused', async (t) => {
+  const ctx = testContext(temporaryFolder(t), { sys: { ...machine({ '/proc/config.gz': CONFIG }), architecture: 's390x' } });
+  await t.rejects(detectKernel.run(ctx), { code: 'KM_ARCHITECTURE', exitCode: 10, detail: /s390x/ });
+});
+
 t.test('a release that is none is refused before a path is made of it', async (t) => {
   await t.rejects(detected(t, {}, '../../etc'), { code: 'KM_RELEASE', exitCode: 10 });
 });
