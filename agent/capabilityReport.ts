@@ -17,11 +17,13 @@ export async function situationOf(ctx: Context, l4Programs: Fact): Promise<Situa
   const { results, sys, root } = ctx;
   const given = results.givenModule;
   const file = given !== undefined && 'file' in given ? given.file : undefined;
+  const { headerTree } = need(ctx, 'kernelFiles');
   const failed = results.forgone?.get('l7-http');
   return {
     l4Programs,
     moduleSources: await moduleSourcesFact(sys, root),
-    kernelHeaders: need(ctx, 'kernelFiles').headerTree.fact,
+    kernelHeaders: headerTree.fact,
+    headersCode: headerTree.problem?.code,
     moduleGiven: file !== undefined,
     moduleSigned: file?.signed ?? false,
     mayLoadModules: await moduleCapability(sys),

@@ -116,6 +116,7 @@ function agentOptions(values: Values, daemonArgs: readonly string[], vocabulary:
     attachCgroup: optional('attach-cgroup'),
     bpfFsPath: filePath(values, 'bpf-fs-path'),
     bpfHeader: values['bpf-header'] === undefined ? undefined : filePath(values, 'bpf-header'),
+    kernelHeaders: values['kernel-headers'] === undefined ? undefined : filePath(values, 'kernel-headers'),
     module: values['module'] === undefined ? undefined : filePath(values, 'module'),
     until: values['until'] === undefined ? undefined : oneOf(values, 'until', names),
     require: required(optional('require') ?? '', vocabulary.capabilities),

@@ -143,6 +143,31 @@ export const ERRORS = {
     cause: 'make or clang refused the eBPF programs.',
     remedy: 'Read the first error of the compiler; the name of a missing header leads to the package that is missing.',
   },
+  KM_HEADERS_MISSING: {
+    class: 'build',
+    cause: 'There is no kernel header tree to compile kmesh.ko with.',
+    remedy: (hints) => `Install the headers of exactly the running kernel on the host (${hints.kernelHeaders}), or name a tree by --kernel-headers.`,
+  },
+  KM_HEADERS_DANGLING: {
+    class: 'build',
+    cause: "A link to the kernel's header tree points to a folder that is not there: the package was removed, or only a part of the host is mapped into the container.",
+    remedy: (hints) => `Install the headers of exactly the running kernel on the host (${hints.kernelHeaders}); in a container, map the host's /usr to /host/usr.`,
+  },
+  KM_HEADERS_RELEASE: {
+    class: 'build',
+    cause: 'The kernel header tree is for another release than the running kernel.',
+    remedy: (hints) => `Install the headers of exactly the running kernel on the host (${hints.kernelHeaders}), or reboot into the kernel that the headers are for.`,
+  },
+  KM_HEADERS_INCOMPLETE: {
+    class: 'build',
+    cause: 'The kernel header tree lacks files that building a module needs.',
+    remedy: (hints) => `Install the package of the headers again (${hints.kernelHeaders}); in a source tree of your own, run make and make modules_prepare.`,
+  },
+  KM_HEADERS_TOOLS: {
+    class: 'build',
+    cause: 'A program of the kernel header tree, which building a module runs, does not run here: it needs a newer C library, another processor, or a mount without noexec.',
+    remedy: "Use an image of this agent whose C library is as new as the host's, or give a kmesh.ko built elsewhere by --module.",
+  },
   KM_MODULE_COMPILER: {
     class: 'build',
     cause: 'No compiler for kmesh.ko is there, or it does not run.',

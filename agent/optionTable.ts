@@ -14,6 +14,7 @@ export const agentTable = {
   'attach-cgroup': text('Steer only processes in this cgroup, named relative to the root of the hierarchy'),
   'bpf-fs-path': text('bpffs; pins go below bpf_kmesh/ there', '/sys/fs/bpf'),
   'bpf-header': text("The host's linux/bpf.h; by default it is looked for in the known places"),
+  'kernel-headers': text('The header tree to compile kmesh.ko with (also environment KERNELDIR); by default it is looked for in the known places'),
   module: text('A kmesh.ko built for the running kernel, used instead of compiling one'),
   until: text('Last phase to run; what was done stays, and `cleanup` removes it'),
   require: text('Capabilities without which the start fails, separated by commas, for example l4 or l7'),

@@ -29,6 +29,8 @@ export interface AgentOptions {
   readonly require: readonly string[];
   /** A bpf.h that the user named. */
   readonly bpfHeader: string | undefined;
+  /** A header tree that the user named. */
+  readonly kernelHeaders: string | undefined;
   /** A kmesh.ko that the user named. */
   readonly module: string | undefined;
   /** Words that the agent does not know; kmesh-daemon gets them as they are. */

@@ -39,6 +39,7 @@ async function inputs(sys: Sys, root: string, options: InspectOptions): Promise<
       l4Programs: unknown('not compiled by this command'),
       moduleSources: await moduleSourcesFact(sys, root),
       kernelHeaders: running ? node.headerTree.fact : unknown('headers of another release than the running one are not looked for'),
+      headersCode: running ? node.headerTree.problem?.code : undefined,
       moduleGiven: false,
       moduleSigned: false,
       mayLoadModules: unknown('this command loads nothing'),

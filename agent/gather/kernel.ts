@@ -34,14 +34,15 @@ export interface NodeFiles {
   readonly limits: OwnLimits;
 }
 
-export async function gatherNode(sys: Sys, release: string): Promise<NodeFiles> {
+/** @param kernelHeaders value of --kernel-headers */
+export async function gatherNode(sys: Sys, release: string, kernelHeaders?: string): Promise<NodeFiles> {
   const table = await readFirst(sys, ['/proc/self/mountinfo'], MAX_MOUNTINFO_BYTES);
   const mounts = table === undefined ? undefined : parseMountinfo(table.text);
   const [os, config, btf, headerTree, libbpfVersion, modules, moduleRules, ifInet6, limits] = await Promise.all([
     readOsReleases(sys),
     readKernelConfig(sys, release),
     readIfThere(() => sys.readBytes(KERNEL_BTF, MAX_BTF_BYTES)),
-    findHeaderTree(sys, release),
+    findHeaderTree(sys, release, kernelHeaders),
     findLibbpfVersion(sys),
     sys.stat('/proc/modules'),
     readModuleRules(sys),

@@ -7,6 +7,7 @@ import { inState, isSealed, makeSealed, partialFolder, type Product, productFile
 import { type Context, failure, need } from '../context.js';
 import { listSources } from '../gather/buildInputs.js';
 import { readModuleFile } from '../gather/moduleFile.js';
+import { checkHeaderTools } from '../module/headerTools.js';
 import type { Phase } from '../phase.js';
 import { unknown } from '../probe/fact.js';
 import { buildObstacles, kernelObstacles, loadObstacles, type Obstacle } from '../probe/l7.js';
@@ -20,18 +21,20 @@ export const compileModule: Phase = {
   summary: 'compile the kernel module kmesh.ko for HTTP routing, unless this very build is there already',
   serves: 'l7-http',
   async when(ctx) {
-    const { unusable, obstacles } = await lookAround(ctx);
-    return obstacles.length === 0 || unusable !== undefined ? undefined : { skip: reasons(obstacles) };
+    const { unusable, misnamed, obstacles } = await lookAround(ctx);
+    return obstacles.length === 0 || unusable !== undefined || misnamed !== undefined ? undefined : { skip: reasons(obstacles) };
   },
   async run(ctx) {
-    const { given, unusable, obstacles } = await lookAround(ctx);
+    const { given, unusable, misnamed, obstacles } = await lookAround(ctx);
+    if (misnamed !== undefined) throw misnamed;
     if (unusable !== undefined && obstacles.length > 0) throw unusable;
     if (unusable !== undefined) ctx.log.warn(`${unusable.message}; kmesh.ko is compiled instead`);
     if (given !== undefined) ctx.log.info(`${given.path} is used; nothing to compile`);
     ctx.results.module = given ?? (await readModuleFile(ctx.sys, await compiled(ctx)));
   },
   async plan(ctx) {
-    const { given, unusable, obstacles } = await lookAround(ctx);
+    const { given, unusable, misnamed, obstacles } = await lookAround(ctx);
+    if (misnamed !== undefined) return [`would fail: ${misnamed.message}`];
     if (given !== undefined) return [`nothing to compile: ${given.path} is used`];
     const refused = unusable === undefined ? [] : [unusable.message];
     if (obstacles.length > 0) return [...refused, `would be skipped: ${reasons(obstacles)}`];
@@ -49,7 +52,10 @@ async function lookAround(ctx: Context) {
   const given = found !== undefined && 'file' in found ? found.file : undefined;
   const unusable = found !== undefined && 'unusable' in found ? found.unusable : undefined;
   const building = given === undefined ? buildObstacles(facts, situation) : [];
-  return { given, unusable, obstacles: [...kernelObstacles(facts), ...loadObstacles(facts, situation), ...building] };
+  const { problem, namedBy } = need(ctx, 'kernelFiles').headerTree;
+  // A place that the user named and that is unfit is a failure, not a reason to do without.
+  const misnamed = given !== undefined || problem === undefined || namedBy === undefined ? undefined : failure(ctx, problem.code, problem.detail);
+  return { given, unusable, misnamed, obstacles: [...kernelObstacles(facts), ...loadObstacles(facts, situation), ...building] };
 }
 
 const reasons = (obstacles: readonly Obstacle[]): string => obstacles.map(({ reason }) => reason).join('; ');
@@ -69,6 +75,7 @@ async function compiled(ctx: Context): Promise<string> {
 async function compile(ctx: Context, product: Product): Promise<void> {
   const copy = sourceFolder(product);
   const tools = toolchain(ctx);
+  await checkHeaderTools(ctx, need(ctx, 'kernelFiles').headerTree);
   await inState(ctx, () => copySources(ctx, copy));
   await runMake(ctx, makeArguments(ctx, copy, tools), TARGET);
   await inState(ctx, async () => {
@@ -95,8 +102,8 @@ function toolchain(ctx: Context): Toolchain {
 }
 
 function makeArguments(ctx: Context, copy: string, { makeWords }: Toolchain): readonly string[] {
-  const headers = need(ctx, 'kernelFiles').headerTree.folder ?? '';
+  const { folder = '', makeWords: place = ['-C', folder] } = need(ctx, 'kernelFiles').headerTree;
   const words = [`M=${copy}`, `KMESH_INCLUDE=${path.join(ctx.root, 'bpf/include')}`, ...makeWords];
   // -s: what remains are the compiler's own messages, and the last lines of those are the error.
-  return ['-s', '--no-print-directory', '-C', headers, ...words, jobsArgument(ctx, MODULE_BYTES_PER_JOB), 'modules'];
+  return ['-s', '--no-print-directory', ...place, ...words, jobsArgument(ctx, MODULE_BYTES_PER_JOB), 'modules'];
 }

@@ -31,7 +31,7 @@ async function detect(ctx: Context): Promise<void> {
   const { sys, results } = ctx;
   const release = sys.kernelRelease;
   if (parseRelease(release) === undefined) throw failure(ctx, 'KM_RELEASE', `"${release}" is no kernel release`);
-  const node = await gatherNode(sys, release);
+  const node = await gatherNode(sys, release, ctx.options.kernelHeaders);
   const own = distributionOf(node.ownOs);
   const host = distributionOf(node.hostOs);
   results.hints = {

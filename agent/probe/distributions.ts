@@ -32,8 +32,14 @@ export interface Distribution {
   readonly withoutPackages?: string;
 }
 
+/** By the release, which names who built the kernel: Raspberry Pi OS before 12 has one package for all, Proxmox VE its own names. */
+function debianHeaders(release: string): string {
+  if (/-v\d+l?\+$/.test(release)) return 'raspberrypi-kernel-headers';
+  return `${release.endsWith('-pve') ? 'proxmox' : 'linux'}-headers-${release}`;
+}
+
 const DEBIAN_PACKAGES: Packages = {
-  kernelHeaders: (release) => `linux-headers-${release}`,
+  kernelHeaders: debianHeaders,
   uapiHeaders: 'linux-libc-dev',
   clang: 'clang',
   make: 'make',
@@ -42,8 +48,18 @@ const DEBIAN_PACKAGES: Packages = {
   kmod: 'kmod',
 };
 
+/** What every such package provides, whatever its own name is. */
+const byUname = (release: string): string => `"kernel-devel-uname-r == ${release}"`;
+
+/** A variant of the kernel stands behind a plus sign and is a package of its own: R+debug, R+rt, R+64k, R+64k-debug (kernel.spec). */
+function rpmHeaders(release: string): string {
+  if (release.includes('.elrepo.')) return byUname(release);
+  const [, base = release, variant] = /^(.*)\+([a-z0-9-]+)$/.exec(release) ?? [];
+  return `kernel-${variant === undefined ? '' : `${variant}-`}devel-${base}`;
+}
+
 const RPM_PACKAGES: Packages = {
-  kernelHeaders: (release) => `kernel-devel-${release}`,
+  kernelHeaders: rpmHeaders,
   uapiHeaders: 'kernel-headers',
   clang: 'clang',
   make: 'make',
@@ -53,7 +69,7 @@ const RPM_PACKAGES: Packages = {
 };
 
 /** Names differ with the kernel stream (kernel-devel, kernel6.12-devel); all provide this. */
-const AMAZON_PACKAGES: Packages = { ...RPM_PACKAGES, kernelHeaders: (release) => `"kernel-devel-uname-r == ${release}"` };
+const AMAZON_PACKAGES: Packages = { ...RPM_PACKAGES, kernelHeaders: byUname };
 
 const SUSE_PACKAGES: Packages = {
   ...RPM_PACKAGES,
@@ -73,7 +89,7 @@ const DNF = ['dnf', 'install'];
 
 /** In order of preference: the first row that holds the ID, or else a word of ID_LIKE, is taken. */
 export const DISTRIBUTIONS: readonly Distribution[] = [
-  { family: 'debian', ids: ['debian'], install: APT, packages: DEBIAN_PACKAGES },
+  { family: 'debian', ids: ['debian', 'raspbian'], install: APT, packages: DEBIAN_PACKAGES },
   { family: 'ubuntu', ids: ['ubuntu'], install: APT, packages: DEBIAN_PACKAGES },
   { family: 'openeuler', ids: ['openeuler'], install: DNF, packages: RPM_PACKAGES },
   { family: 'amazon', ids: ['amzn'], install: ['yum', 'install'], packages: AMAZON_PACKAGES },
@@ -81,20 +97,26 @@ export const DISTRIBUTIONS: readonly Distribution[] = [
   { family: 'oracle', ids: ['ol'], install: DNF, packages: ORACLE_PACKAGES },
   { family: 'fedora', ids: ['fedora'], install: DNF, packages: RPM_PACKAGES },
   {
+    family: 'suse-transactional',
+    ids: ['sl-micro', 'sle-micro', 'suse-microos', 'opensuse-microos', 'opensuse-leap-micro'],
+    install: ['transactional-update', 'pkg', 'install'],
+    packages: SUSE_PACKAGES,
+  },
+  {
     family: 'suse',
-    ids: ['sles', 'sled', 'sle-micro', 'opensuse', 'opensuse-leap', 'opensuse-tumbleweed', 'suse'],
+    ids: ['sles', 'sled', 'opensuse', 'opensuse-leap', 'opensuse-tumbleweed', 'suse'],
     install: ['zypper', 'install'],
     packages: SUSE_PACKAGES,
   },
   {
     family: 'flatcar',
     ids: ['flatcar'],
-    withoutPackages: 'Flatcar has no package manager: take it from the developer container of the same Flatcar release',
+    withoutPackages: 'Flatcar has no package manager: take it from the developer container of the same Flatcar release, and map it into the agent (--kernel-headers) or compile kmesh.ko there (--module)',
   },
   {
     family: 'cos',
     ids: ['cos'],
-    withoutPackages: 'Container-Optimized OS has no package manager: take it from the cos-tools files of the same COS build',
+    withoutPackages: 'Container-Optimized OS has no package manager: take it from the cos-tools files of the same COS build (kernel-headers.tgz, toolchain.tar.xz), unpack them and name the folder by --kernel-headers',
   },
 ];
 

@@ -2,6 +2,7 @@
 import { installRemedy } from './distributions.js';
 import type { Fact } from './fact.js';
 import type { KernelFacts } from './facts.js';
+import type { HeaderCode } from './headerProblem.js';
 
 /** One thing that keeps a capability off. */
 export interface Obstacle {
@@ -15,6 +16,8 @@ export interface L7Situation {
   readonly moduleSources: Fact;
   /** A header tree to build modules for this kernel is there. */
   readonly kernelHeaders: Fact;
+  /** Code of what is wrong with the header trees that were seen. */
+  readonly headersCode?: HeaderCode | undefined;
   /** --module names a file. */
   readonly moduleGiven: boolean;
   /** That file carries a signature. */
@@ -74,7 +77,8 @@ export function buildObstacles(facts: KernelFacts, situation: L7Situation): Obst
   }
   // Without module support headers would not help.
   if (facts.moduleSupport.answer !== 'no' && situation.kernelHeaders.answer === 'no') {
-    obstacles.push({ reason: `no kernel headers: ${situation.kernelHeaders.evidence}`, remedy: installRemedy(facts.distribution, 'kernelHeaders', facts.release) });
+    const code = situation.headersCode === undefined ? '' : ` (${situation.headersCode})`;
+    obstacles.push({ reason: `no kernel headers${code}: ${situation.kernelHeaders.evidence}`, remedy: installRemedy(facts.distribution, 'kernelHeaders', facts.release) });
   }
   return obstacles;
 }

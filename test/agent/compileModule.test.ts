@@ -20,6 +20,7 @@ import { kernelFacts } from '../../agent/probe/kernelFacts.js';
 import { parseOsRelease } from '../../agent/probe/osRelease.js';
 import { type Sys, sys } from '../../agent/sys.js';
 import { errno, projectRoot, temporaryFolder, testContext, type TestContext } from '../helpers/agentContext.js';
+import { headerTree, makeRoot } from '../helpers/capturedRoot.js';
 import { makeModuleFile } from '../helpers/moduleFile.js';
 import { enterSandbox, run } from '../helpers/sandbox.js';
 
@@ -43,17 +44,14 @@ interface Tap {
 function install(t: Tap): { root: string; headers: string } {
   const root = temporaryFolder(t);
   const headers = path.join(root, 'headers');
-  for (const folder of ['kernel/compat', 'bpf/include/kmesh', 'headers/include/generated', 'headers/include/config']) mkdirSync(path.join(root, folder), { recursive: true });
+  for (const folder of ['kernel/compat', 'bpf/include/kmesh']) mkdirSync(path.join(root, folder), { recursive: true });
   writeFileSync(path.join(root, 'kernel/Makefile'), '');
   writeFileSync(path.join(root, 'kernel/kmesh.c'), `#include "compat/x.h"\n${SOURCE}\n`);
   writeFileSync(path.join(root, 'kernel/compat/x.h'), '');
   writeFileSync(path.join(root, 'kernel/kmesh.ko'), 'built by hand, for another kernel');
   writeFileSync(path.join(root, 'bpf/Makefile'), '');
   writeFileSync(path.join(root, 'bpf/include/kmesh/request.h'), '#define KM_REQUEST_ABI 1\n');
-  writeFileSync(path.join(headers, 'Makefile'), HEADERS_MAKEFILE);
-  writeFileSync(path.join(headers, 'Module.symvers'), '0x00000000\tprintk\tvmlinux\tEXPORT_SYMBOL\n');
-  writeFileSync(path.join(headers, 'include/generated/utsrelease.h'), `#define UTS_RELEASE "${RELEASE}"\n`);
-  writeFileSync(path.join(headers, 'include/config/auto.conf'), 'CONFIG_CC_VERSION_TEXT="gcc (GCC) 12.2.0"\n');
+  makeRoot(headers, headerTree('/', RELEASE, { makefile: HEADERS_MAKEFILE, config: ['CONFIG_CC_VERSION_TEXT="gcc (GCC) 12.2.0"'] }));
   return { root, headers };
 }
 
@@ -65,6 +63,7 @@ function machine(headers: string | undefined): Partial<Sys> {
     kernelRelease: RELEASE,
     stat: async (file) => (file === '/proc/modules' ? { kind: 'file', size: 0, modifiedMs: 0 } : sys.stat(real(file))),
     readText: async (file, maxBytes) => sys.readText(real(file), maxBytes),
+    readLink: async (file) => sys.readLink(real(file)),
     sha256: async (file) => sys.sha256(real(file)),
   };
 }
@@ -83,12 +82,12 @@ interface Ready extends Given {
 async function ready(root: string, headers: string, given: Ready = {}): Promise<TestContext> {
   const ctx = testContext(root, { root, ...given, sys: { kernelRelease: RELEASE, ...given.sys } });
   const found = await findHeaderTree({ ...sys, ...machine(headers) }, RELEASE);
-  const headerTree = given.headerTree ?? { ...found, folder: headers };
+  const tree = given.headerTree ?? { ...found, folder: headers, makeWords: ['-C', headers] };
   const folder = path.join(ctx.options.stateDir, 'build/k');
   ctx.results.kernel = { ...FACTS, ...given.facts };
-  ctx.results.kernelFiles = { configText: undefined, headerTree, libbpfVersion: undefined, memoryEventFiles: ['/x/memory.events'] };
+  ctx.results.kernelFiles = { configText: undefined, headerTree: tree, libbpfVersion: undefined, memoryEventFiles: ['/x/memory.events'] };
   ctx.results.build = { key: 'k'.repeat(64), folder, include: folder, objects: path.join(folder, 'bpf'), module: path.join(folder, 'module') };
-  ctx.results.toolchain = headerTree.compiler === undefined ? undefined : await findToolchain(ctx, headerTree.compiler);
+  ctx.results.toolchain = tree.compiler === undefined ? undefined : await findToolchain(ctx, tree.compiler);
   ctx.results.givenModule = await readGivenModule(ctx);
   return ctx;
 }
@@ -196,6 +195,17 @@ t.test('without what it needs the phase is skipped, and says what to install', a
   t.match(await compileModule.when?.(await ready(bare, headers)), { skip: /no sources of kmesh\.ko: there is no .*\/kernel\/Makefile/ });
 });
 
+t.test('a tree that is named and unfit is a failure, not a reason to do without', async (t) => {
+  const { root, headers } = install(t);
+  const named = await findHeaderTree(sys, '6.1.0-2-test', headers);
+  const ctx = await ready(root, headers, { headerTree: named });
+  t.equal(await compileModule.when?.(ctx), undefined);
+  t.match(await compileModule.plan(ctx), [/^would fail: KM_HEADERS_RELEASE: --kernel-headers: /]);
+  await t.rejects(compileModule.run(ctx), { code: 'KM_HEADERS_RELEASE', exitCode: 12, detail: /is for 6\.1\.0-1-test, not for 6\.1\.0-2-test/ });
+  const found = { ...named, namedBy: undefined };
+  t.match(await compileModule.when?.(await ready(root, headers, { headerTree: found })), { skip: /^no kernel headers \(KM_HEADERS_RELEASE\): / });
+});
+
 t.test('--module is used instead of compiling', async (t) => {
   const { root, headers } = install(t);
   const module = makeModuleFile(temporaryFolder(t), { release: RELEASE });
@@ -232,18 +242,6 @@ t.test('a --module that does not fit is told, and the module is compiled where i
     t.equal(await compileModule.when?.(alone), undefined);
     await t.rejects(compileModule.run(alone), { code: 'KM_MODULE_FILE', exitCode: 13, detail });
   }
-});
-
-t.test('headers of another release, or unprepared ones, are not used', async (t) => {
-  const { headers } = install(t);
-  const fact = async (): Promise<HeaderTree> => findHeaderTree({ ...sys, ...machine(headers) }, RELEASE);
-  t.match(await fact(), { fact: { answer: 'yes', evidence: `kernel headers at /usr/src/linux-headers-${RELEASE}` }, compiler: { program: 'gcc' }, moduleSymvers: /Module\.symvers$/ });
-  const uts = path.join(headers, 'include/generated/utsrelease.h');
-  writeFileSync(uts, '#define UTS_RELEASE "6.1.0-2-test"\n');
-  t.match(await fact(), { fact: { answer: 'no', evidence: `/usr/src/linux-headers-${RELEASE} is for 6.1.0-2-test, not for ${RELEASE}` }, folder: undefined });
-  writeFileSync(uts, '');
-  t.match((await fact()).fact, { answer: 'no', evidence: /is not prepared for building modules$/ });
-  t.match((await findHeaderTree({ ...sys, ...machine(undefined) }, RELEASE)).fact, { answer: 'no', evidence: /^none of \/lib\/modules\/6\.1\.0-1-test\/build, .* holds a Makefile$/ });
 });
 
 t.test('what the module is made of decides the key', async (t) => {

@@ -63,6 +63,7 @@ export function testContext(folder: string, given: Given = {}): TestContext {
     restart: 'on-failure',
     require: [],
     bpfHeader: undefined,
+    kernelHeaders: undefined,
     module: undefined,
     daemonArgs: [],
     ...given.options,
