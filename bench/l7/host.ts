@@ -27,7 +27,7 @@ const result = await runSession(
   {
     kernel,
     inputs: {
-      plan: { kernel: KERNEL, scenarios: [name], defaultLimitSeconds: limitSeconds, slowness: 1 },
+      plan: { kernel: KERNEL, scenarios: [name], defaultLimitSeconds: limitSeconds, slowness: 1, boot: 1 },
       scenarios: [path.join(ROOT, 'bench/l7/l7.ts')],
       modules: new Map([['kmesh', file]]),
       files: [clientPrograms(), path.join(ROOT, 'test/vm/requests')],

@@ -36,7 +36,7 @@ async function run(kernel: Kernel, [script, ...files]: readonly string[]): Promi
   const copy = path.join(temporaryFolder().folder, 'script.sh');
   fs.copyFileSync(script, copy);
   const inputs = {
-    plan: { kernel: kernel.name, scenarios: ['script'], defaultLimitSeconds: RUN_LIMIT_SECONDS, slowness: 1 },
+    plan: { kernel: kernel.name, scenarios: ['script'], defaultLimitSeconds: RUN_LIMIT_SECONDS, slowness: 1, boot: 1 },
     scenarios: [path.join(ROOT, 'test/vm/guest/script.ts')],
     modules: new Map<string, string>(),
     files: [copy, ...files],

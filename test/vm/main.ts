@@ -9,6 +9,7 @@ import { DEBIAN_KERNELS, KERNELS, prepareKernel, type Kernel } from './kernels.j
 import { buildModule } from './moduleBuild.js';
 import { ROOT } from './paths.js';
 import { readScenarios, type ScenarioFile } from './scenarioFiles.js';
+import { keptDisk } from './keptDisk.js';
 import { runSession, type Result } from './session.js';
 import { Tally } from './tally.js';
 import { temporaryFolder } from './temporaryFolder.js';
@@ -45,7 +46,7 @@ async function testKernel(name: string, scenarios: readonly ScenarioFile[], tall
   try {
     const kernel = prepareKernel(name);
     const fitting = scenarios.filter(({ scenario }) => scenario.kernels?.includes(name) ?? true);
-    const isAlone = ({ scenario }: ScenarioFile): boolean => scenario.alone === true || scenario.consoleReports !== undefined;
+    const isAlone = ({ scenario }: ScenarioFile): boolean => scenario.alone === true || scenario.boots !== undefined || scenario.consoleReports !== undefined;
     const shared = fitting.filter((one) => !isAlone(one));
     for (const group of [shared, ...fitting.filter(isAlone).map((one) => [one])]) {
       if (group.length > 0) await testGroup(kernel, group, tally);
@@ -61,18 +62,23 @@ async function testGroup(kernel: Kernel, group: readonly ScenarioFile[], tally: 
   try {
     const slowness = slownessOf(kernel.name);
     const inputs = {
-      plan: { kernel: kernel.name, scenarios: group.map(({ scenario }) => scenario.name), defaultLimitSeconds: DEFAULT_LIMIT_SECONDS, slowness },
+      plan: { kernel: kernel.name, scenarios: group.map(({ scenario }) => scenario.name), defaultLimitSeconds: DEFAULT_LIMIT_SECONDS, slowness, boot: 1 },
       scenarios: group.map(({ file }) => file),
       modules: buildModules(kernel, group, folder),
       files: [clientPrograms(), ...['requests', 'sockets'].map((name) => path.join(ROOT, 'test/vm', name))],
     };
     const limitSeconds = (BOOT_SECONDS + group.reduce((sum, { scenario }) => sum + (scenario.limitSeconds ?? DEFAULT_LIMIT_SECONDS), 0)) * slowness;
     const title = group.length === 1 ? `${kernel.name}-${group[0]!.scenario.name}` : kernel.name;
-    const result = await runSession({ kernel, inputs, limitSeconds, title }, (event) => {
-      if (event.event === 'check') tally.check(`${kernel.name} ${event.scenario}: ${event.name}`, event.ok, event.detail);
-      else if (event.event === 'note') process.stdout.write(`  ${event.text}\n`);
-    });
-    judge(kernel, group, result, tally);
+    const [first] = group;
+    const boots = group.length === 1 ? first!.scenario.boots : undefined;
+    for (let boot = 1; boot <= (boots ?? 1); boot++) {
+      const session = { kernel, inputs: { ...inputs, plan: { ...inputs.plan, boot } }, limitSeconds, title: boots === undefined ? title : `${title}-${boot}`, keptDisk: boots === undefined ? undefined : keptDisk(first!.scenario.name) };
+      const result = await runSession(session, (event) => {
+        if (event.event === 'check') tally.check(`${kernel.name} ${event.scenario}: ${event.name}`, event.ok, event.detail);
+        else if (event.event === 'note') process.stdout.write(`  ${event.text}\n`);
+      });
+      judge(kernel, group, result, tally);
+    }
   } finally {
     remove();
   }

@@ -7,12 +7,15 @@ import net from 'node:net';
 import path from 'node:path';
 import readline from 'node:readline';
 import type { GuestEvent } from './guest/events.js';
+import { KEPT_DISK } from './guest/plan.js';
 
 export interface Machine {
   readonly vmlinuz: string;
   readonly initramfs: string;
   /** vda, vdb, ... in the guest; what is written to them is lost. */
   readonly disks: readonly string[];
+  /** One more disk, on which everything stays that the guest's kernel has written out. */
+  readonly keptDisk?: string | undefined;
   /** Where the console goes. */
   readonly consoleFile: string;
   readonly limitSeconds: number;
@@ -59,13 +62,14 @@ export async function runMachine(machine: Machine, onEvent: (event: GuestEvent) 
   return { timedOut, seconds: (Date.now() - started) / 1000 };
 }
 
-function argumentsFor({ vmlinuz, initramfs, disks, consoleFile }: Machine, port: string): string[] {
+function argumentsFor({ vmlinuz, initramfs, disks, keptDisk, consoleFile }: Machine, port: string): string[] {
   return [
     ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '2048'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-kernel', vmlinuz, '-initrd', initramfs, '-append', KERNEL_ARGUMENTS.join(' ')],
     ...['-serial', `file:${consoleFile}`, '-device', 'virtio-rng-pci'],
     ...disks.flatMap((file, index) => ['-drive', `file=${file},format=raw,if=none,id=disk${index},snapshot=on,cache=unsafe`, '-device', `virtio-blk-pci,drive=disk${index}`]),
+    ...(keptDisk === undefined ? [] : ['-drive', `file=${keptDisk},format=raw,if=none,id=kept`, '-device', `virtio-blk-pci,drive=kept,serial=${KEPT_DISK}`]),
     ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=results,path=${port}`, '-device', 'virtserialport,chardev=results,name=kmesh.results'],
   ];
 }

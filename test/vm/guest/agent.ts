@@ -13,6 +13,13 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
+export interface Capability {
+  readonly name: string;
+  readonly state: string;
+  readonly reason: string;
+  readonly remedy?: string;
+}
+
 export interface AgentOptions {
   /** Default: the samples of the project. */
   readonly xdsAddress?: string;
@@ -45,8 +52,8 @@ export class Agent {
   static async start(context: Context, options: AgentOptions = {}): Promise<Agent> {
     for (const place of SHARED) await shareMountsOf(context, place);
     // A compiler's first start reads 200 MB from an emulated disk; on a kernel that checks each access that takes longer
-    // than the agent waits for a version.
-    await context.sh('clang', '--version');
+    // than the agent waits for a version. Where there is none, the agent says so.
+    await context.sh('clang', '--version').catch(() => '');
     return new Agent(context, options);
   }
 
@@ -73,6 +80,17 @@ export class Agent {
   /** What it said, from a line on. */
   messages(from = 0): string {
     return this.log.slice(from).map(({ msg }) => msg).join('\n');
+  }
+
+  /** A row of the table that it logs when it is ready or has failed. */
+  capability(name: string): Capability {
+    const table = this.log.findLast((line) => line['capabilities'] !== undefined)?.['capabilities'] as readonly Capability[];
+    return table.find((one) => one.name === name)!;
+  }
+
+  /** Code of the last error that it logged. */
+  errorCode(): string | undefined {
+    return (this.log.findLast((line) => line['error'] !== undefined)?.['error'] as { code: string } | undefined)?.code;
   }
 
   /** Sends a signal to the agent itself and waits for the end of its namespace. @returns its exit code, or the signal. */

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Serial number of the disk that outlives its machine. */
+export const KEPT_DISK = 'kept';
+
 /** What the host tells the guest, as /kmesh/plan.json. */
 export interface Plan {
   readonly kernel: string;
@@ -7,6 +10,8 @@ export interface Plan {
   readonly defaultLimitSeconds: number;
   /** How many times slower this kernel is than the others. */
   readonly slowness: number;
+  /** Counts the boots of scenarios that keep a disk, from 1. */
+  readonly boot: number;
   /** Files of modules that were built outside, by name. */
   readonly modules: Readonly<Record<string, string>>;
 }

@@ -48,7 +48,7 @@ async function runOne(file: string, plan: Plan): Promise<void> {
   report({ event: 'scenario', name: scenario.name });
   const t = checksOf(scenario.name);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), `${scenario.name}-`));
-  const context: Context = { kernel: plan.kernel, release: os.release(), slowness: plan.slowness, project: path.join(INPUTS, 'project'), modules: plan.modules, folder, sh };
+  const context: Context = { kernel: plan.kernel, release: os.release(), slowness: plan.slowness, boot: plan.boot, project: path.join(INPUTS, 'project'), modules: plan.modules, folder, sh };
   const limit = (scenario.limitSeconds ?? plan.defaultLimitSeconds) * plan.slowness;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Error(`not done within ${limit} s`)), limit * 1000)));

@@ -13,6 +13,8 @@ export interface Scenario {
   readonly modules?: Readonly<Record<string, ModuleSources>>;
   /** Boots a machine of its own: it leaves things changed, or needs all the memory. */
   readonly alone?: boolean;
+  /** How often its machine is booted, each time with the same disk for mountKeptDisk(), which the next kernel of the same run finds too. Makes it `alone`. */
+  readonly boots?: number;
   /** What the console must hold in the end, for a scenario that shows that the scan bites. Makes it `alone`. */
   consoleReports?(kernel: string): readonly RegExp[];
   run(t: Checks, context: Context): Promise<void>;
@@ -33,6 +35,8 @@ export interface Context {
   readonly release: string;
   /** How many times slower this kernel is than the others, for waiting. */
   readonly slowness: number;
+  /** Which boot of this kernel it is, from 1; see `boots`. */
+  readonly boot: number;
   /** The project as a user has it after `npm start`: agent.js, daemon.js, bpf/, kernel/, samples/; read-only. */
   readonly project: string;
   /** Modules that were built outside, by name: hello -> /kmesh/modules/hello.ko. */

@@ -27,7 +27,7 @@ export async function run(t: Checks, context: Context): Promise<void> {
   for (const phase of PHASES) t.ok(agent.log.some(({ msg }) => new RegExp(`^phase ${phase} .*: done, `).test(msg)), `phase ${phase} is done`, agent.messages());
   t.equal(agent.log.some(({ msg }) => msg.includes('nothing to compile')), !compiles, compiles ? 'the module was compiled on the node' : 'the module came from outside');
   t.ok(isInserted(), 'the module is in the kernel');
-  t.equal(capability(agent, 'l7-http').state, 'on', `L7 is on: ${capability(agent, 'l7-http').reason}`);
+  t.equal(agent.capability('l7-http').state, 'on', `L7 is on: ${agent.capability('l7-http').reason}`);
   t.note((agent.log.find(({ msg }) => /^\d+ phases in /.test(msg)) ?? { msg: 'no summary of phases' }).msg);
 
   const got = await answers(context, CONNECTIONS);
@@ -48,15 +48,4 @@ export async function run(t: Checks, context: Context): Promise<void> {
 async function answers({ sh }: Context, times: number): Promise<string[]> {
   const script = `for i in $(seq ${times}); do curl -s --noproxy '*' --max-time 20 http://10.96.0.10/ || echo nobody; done`;
   return (await sh('bash', '-c', script)).trim().split('\n');
-}
-
-interface Capability {
-  readonly name: string;
-  readonly state: string;
-  readonly reason: string;
-}
-
-function capability({ log }: Agent, name: string): Capability {
-  const table = log.find((line) => line['capabilities'] !== undefined)?.['capabilities'] as Capability[];
-  return table.find((one) => one.name === name)!;
 }

@@ -70,21 +70,12 @@ async function lockedDown(t: Checks, context: Context, given: readonly string[])
   await expectOff(t, context, 'modules that are closed', given, /modules can no longer be loaded: /, /reboot/);
 }
 
-interface Capability {
-  readonly name: string;
-  readonly state: string;
-  readonly reason: string;
-  readonly remedy?: string;
-}
-
 /** An agent for whom L7 is off for this reason, and L4 on. @returns what it said, and the last lines of its error. */
 async function expectOff(t: Checks, context: Context, what: string, args: readonly string[], reason: RegExp, remedy: RegExp): Promise<{ messages: string; tail: string }> {
   const agent = await Agent.start(context, { args });
   await agent.ready();
-  const table = agent.log.find((line) => line['capabilities'] !== undefined)?.['capabilities'] as Capability[];
-  const stateOf = (one: string): Capability => table.find((capability) => capability.name === one)!;
-  const l7 = stateOf('l7-http');
-  t.equal([l7.state, stateOf('l4-ipv4').state, stateOf('l4-ipv6').state], ['off', 'on', 'on'], `${what}: L7 is off, L4 is on`);
+  const l7 = agent.capability('l7-http');
+  t.equal([l7.state, agent.capability('l4-ipv4').state, agent.capability('l4-ipv6').state], ['off', 'on', 'on'], `${what}: L7 is off, L4 is on`);
   t.match(l7.reason, reason, `${what}: the reason`);
   t.match(l7.remedy ?? '', remedy, `${what}: the remedy`);
   t.match((await context.sh('curl', '-sS', '--noproxy', '*', '--max-time', '20', 'http://10.96.0.10/')).trim(), /^v[12]/, `${what}: connections are steered`);
