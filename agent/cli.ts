@@ -3,7 +3,7 @@ import path from 'node:path';
 import yargs, { type Argv, type Options as YargsOptions } from 'yargs';
 import { KmeshError } from './errors.js';
 import { didYouMean, nearest } from './nearest.js';
-import { agentTable, COMMAND_NAMES, COMMANDS, type CommandName, inspectTable } from './optionTable.js';
+import { agentTable, bundleTable, COMMAND_NAMES, COMMANDS, type CommandName, inspectTable } from './optionTable.js';
 import { type AgentOptions, type InspectOptions, LOG_LEVELS, MODES, ON_STOP, RESTART } from './options.js';
 
 /** What the command line may name besides options. */
@@ -18,6 +18,7 @@ export type CommandLine =
   | { readonly command: 'help'; readonly text: string }
   | { readonly command: 'version' }
   | { readonly command: 'run' | 'plan' | 'cleanup'; readonly options: AgentOptions; readonly hints: readonly string[] }
+  | { readonly command: 'bundle'; readonly options: AgentOptions; readonly output: string | undefined; readonly hints: readonly string[] }
   | { readonly command: 'inspect'; readonly options: InspectOptions };
 
 type Values = Readonly<Record<string, unknown>>;
@@ -32,13 +33,14 @@ export async function parseCommandLine(argv: readonly string[], vocabulary: Voca
   const named = first !== '' && !first.startsWith('-');
   if (named && !isCommand(first)) throw usage(`unknown command "${first}"${didYouMean(first, COMMAND_NAMES)}`);
   const command: CommandName = named && isCommand(first) ? first : 'run';
-  const table: Record<string, YargsOptions> = command === 'inspect' ? inspectTable : agentTable;
+  const table: Record<string, YargsOptions> = command === 'inspect' ? inspectTable : command === 'bundle' ? bundleTable : agentTable;
   const { values, rest, parser } = parse(words.slice(named ? 1 : 0), table);
   if (values['help'] === true) return { command: 'help', text: await helpText(parser, vocabulary) };
   if (values['version'] === true) return { command: 'version' };
   const takesUnknown = command === 'run' || command === 'plan';
   checkRest(rest, takesUnknown, Object.keys(table));
   if (command === 'inspect') return { command, options: inspectOptions(values) };
+  if (command === 'bundle') return { command, options: agentOptions(values, rest, vocabulary), output: values['output'] === undefined ? undefined : filePath(values, 'output'), hints: [] };
   return { command, options: agentOptions(values, rest, vocabulary), hints: takesUnknown ? typingHints(rest) : [] };
 }
 
@@ -118,6 +120,7 @@ function agentOptions(values: Values, daemonArgs: readonly string[], vocabulary:
     bpfHeader: values['bpf-header'] === undefined ? undefined : filePath(values, 'bpf-header'),
     kernelHeaders: values['kernel-headers'] === undefined ? undefined : filePath(values, 'kernel-headers'),
     module: values['module'] === undefined ? undefined : filePath(values, 'module'),
+    bundle: values['bundle'] === undefined ? undefined : filePath(values, 'bundle'),
     until: values['until'] === undefined ? undefined : oneOf(values, 'until', names),
     require: required(optional('require') ?? '', vocabulary.capabilities),
     restart: oneOf(values, 'restart', RESTART),

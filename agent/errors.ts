@@ -189,6 +189,21 @@ export const ERRORS = {
     cause: 'The kernel killed the compiler because the memory limit was reached.',
     remedy: "Raise the container's memory limit (resources.limits.memory), then start again.",
   },
+  KM_BUNDLE_FILE: {
+    class: 'build',
+    cause: 'The file named by --bundle is not a bundle that this agent reads, or is damaged.',
+    remedy: 'Write it anew on a node of the same kernel by `node agent.js bundle`, and compare digests after it was copied.',
+  },
+  KM_BUNDLE_UNFIT: {
+    class: 'build',
+    cause: 'The bundle was made for another kernel, or by an agent with other sources.',
+    remedy: 'Write one by `node agent.js bundle` of this version on a node with exactly this kernel, or leave --bundle out so that this node compiles.',
+  },
+  KM_BUNDLE_WRITE: {
+    class: 'state',
+    cause: 'The bundle cannot be written.',
+    remedy: 'Name a file in a writable folder with free space by --output.',
+  },
   KM_STATE_DIR: {
     class: 'state',
     cause: 'The state folder cannot be read or written.',

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseCommandLine } from './cli.js';
+import { type CommandLine, parseCommandLine } from './cli.js';
+import { bundle } from './commands/bundle.js';
 import { cleanup } from './commands/cleanup.js';
 import { inspect } from './commands/inspect.js';
 import { plan } from './commands/plan.js';
@@ -11,7 +12,6 @@ import { asKmeshError } from './errors.js';
 import { exec, startService } from './exec.js';
 import { takeOwnGid } from './identity.js';
 import { createLogger } from './log.js';
-import type { AgentOptions } from './options.js';
 import { requirePrivileges } from './privileges.js';
 import { CAPABILITY_NAMES } from './requirements.js';
 import { SEQUENCE } from './sequence.js';
@@ -42,17 +42,18 @@ async function main(argv: readonly string[]): Promise<number> {
       await inspect(sys, root, line.options, print);
       return 0;
     default:
-      return await onNode(line.command, line.options, line.hints, root);
+      return await onNode(line, root);
   }
 }
 
-async function onNode(command: 'run' | 'plan' | 'cleanup', options: AgentOptions, hints: readonly string[], root: string): Promise<number> {
-  if (command !== 'plan') await requirePrivileges(sys);
+async function onNode(line: Exclude<CommandLine, { command: 'help' | 'version' | 'inspect' }>, root: string): Promise<number> {
+  const { command, options, hints } = line;
+  if (command === 'run' || command === 'cleanup') await requirePrivileges(sys);
   const log = createLogger(options.logLevel, options.logFormat, command === 'plan' ? 2 : 1);
   const stop = command === 'cleanup' ? new AbortController().signal : stopOnSignals();
   const ctx: Context = { options, root, log, sys, exec, startService, stop, results: {} };
   for (const hint of hints) log.warn(hint);
-  switch (command) {
+  switch (line.command) {
     case 'run':
       await takeOwnGid();
       log.info({ version: await agentVersion(sys, root), argv: process.argv.slice(2) }, `Kmesh node agent ${await agentVersion(sys, root)}`);
@@ -60,6 +61,8 @@ async function onNode(command: 'run' | 'plan' | 'cleanup', options: AgentOptions
     case 'plan':
       await plan(ctx, SEQUENCE, print);
       return 0;
+    case 'bundle':
+      return await bundle(ctx, SEQUENCE, line.output);
     case 'cleanup':
       return await cleanup(ctx);
   }

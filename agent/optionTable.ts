@@ -16,6 +16,7 @@ export const agentTable = {
   'bpf-header': text("The host's linux/bpf.h; by default it is looked for in the known places"),
   'kernel-headers': text('The header tree to compile kmesh.ko with (also environment KERNELDIR); by default it is looked for in the known places'),
   module: text('A kmesh.ko built for the running kernel, used instead of compiling one'),
+  bundle: text('A finished build for this kernel, from the command bundle, used instead of compiling; or a folder of such files'),
   until: text('Last phase to run; what was done stays, and `cleanup` removes it'),
   require: text('Capabilities without which the start fails, separated by commas, for example l4 or l7'),
   restart: oneOf('When kmesh-daemon is started again after it died', RESTART, 'on-failure'),
@@ -23,6 +24,9 @@ export const agentTable = {
   'log-level': oneOf('Least severe level that is logged', LOG_LEVELS, 'info'),
   'log-format': text('json: one object a line; pretty: lines for people; default: pretty on a terminal'),
 } satisfies Record<string, YargsOptions>;
+
+/** Options of `bundle`. */
+export const bundleTable = { ...agentTable, output: text('File to write; by default kmesh-RELEASE-ARCHITECTURE.tar in the current folder') } satisfies Record<string, YargsOptions>;
 
 /** Options of `inspect`. */
 export const inspectTable = {
@@ -38,6 +42,7 @@ export const COMMANDS = {
   run: 'Bring the node up and keep it up (the default)',
   plan: 'Print what run would do here and why; changes nothing',
   cleanup: 'Remove what a run left: pins, mounts, processes, build results',
+  bundle: 'Write the finished build of this node to a file, for --bundle on nodes of the same kernel without compilers',
   inspect: 'Print kernel, helpers, macros and capabilities; changes nothing, for every user',
 } as const;
 

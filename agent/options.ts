@@ -33,6 +33,8 @@ export interface AgentOptions {
   readonly kernelHeaders: string | undefined;
   /** A kmesh.ko that the user named. */
   readonly module: string | undefined;
+  /** A bundle that the user named, or a folder of bundles. */
+  readonly bundle: string | undefined;
   /** Words that the agent does not know; kmesh-daemon gets them as they are. */
   readonly daemonArgs: readonly string[];
 }

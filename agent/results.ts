@@ -7,6 +7,7 @@ import type { Macros } from './probe/macros.js';
 import type { HeaderTree } from './gather/headerTree.js';
 import type { ModuleFile } from './gather/moduleFile.js';
 import type { CapabilityName } from './probe/capabilities.js';
+import type { Lock } from './sys.js';
 import type { Fact } from './probe/fact.js';
 
 /** What detect-kernel found besides the facts. */
@@ -16,6 +17,8 @@ export interface KernelFiles {
   readonly libbpfVersion: string | undefined;
   /** Files that count processes killed for memory in the agent's cgroup. */
   readonly memoryEventFiles: readonly string[];
+  /** File of the smallest memory limit; undefined: none is set. */
+  readonly memoryLimitFile?: string | undefined;
 }
 
 /** Where this node's build goes; all paths absolute. */
@@ -42,6 +45,16 @@ export interface Toolchain {
 /** The file of --module, or why it is not used. */
 export type GivenModule = { readonly file: ModuleFile } | { readonly unusable: KmeshError };
 
+/** What takes the place of compilers. */
+export interface Prebuilt {
+  /** For messages: `the bundle /x/y.tar`. */
+  readonly title: string;
+  /** The eBPF object; undefined: it is in the build folder already. */
+  readonly object: Uint8Array | undefined;
+  /** kmesh.ko, with its contents likewise; undefined: it has none. */
+  readonly module: { readonly bytes: Uint8Array | undefined; readonly signed: boolean } | undefined;
+}
+
 /** What phases leave for later phases. */
 export interface Results {
   /** How to install tools on the system that the agent runs in. */
@@ -57,6 +70,10 @@ export interface Results {
   attachFolder: string;
   /** Compiler for kernel modules; undefined: none is there, or none is needed. */
   toolchain: Toolchain | undefined;
+  /** A bundle, or an earlier build where a compiler is missing; undefined: this node compiles. */
+  prebuilt: Prebuilt | undefined;
+  /** Marks the build as used until the process ends. */
+  buildUse: Lock;
   /** What --module names. */
   givenModule: GivenModule | undefined;
   /** The kmesh.ko to load. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { open, statfs } from 'node:fs/promises';
 import http from 'node:http';
@@ -29,6 +29,13 @@ export interface KernelLog {
   close(): void;
 }
 
+/** `shared` locks go together; an `exclusive` one goes with no other. */
+export type LockKind = 'shared' | 'exclusive';
+
+export interface Lock {
+  release(): void;
+}
+
 /**
  * Everything that the agent does to the world besides running programs (agent/exec.ts). Phases get it through
  * their context, so that tests can put any failure in its place. Errors are Node's own, with `code`.
@@ -51,8 +58,13 @@ export interface Sys {
   removeEmptyFolder(folder: string): Promise<boolean>;
   /** Removes a file or a whole tree on one file system; nothing there is no error. */
   removeTree(target: string): Promise<void>;
-  /** The file is either the old or the new one at any time, also after a power loss. */
-  writeFileAtomically(file: string, text: string): Promise<void>;
+  /** The file is either the old or the new one at any time, also after a power loss, whoever else writes it. */
+  writeFileAtomically(file: string, data: string | Uint8Array): Promise<void>;
+  /**
+   * Takes a lock on a file (flock(2)), which is made if need be; undefined: somebody else holds it. The kernel gives it up
+   * with its process, whatever pid namespace that is in.
+   */
+  tryLock(file: string, kind: LockKind): Promise<Lock | undefined>;
   /** Writes what the kernel still holds in memory of this file to the disk. */
   sync(file: string): Promise<void>;
   /** Writes to a file that is there, such as those of /sys; makes none. */
@@ -116,6 +128,7 @@ export const sys: Sys = {
   },
   removeTree: (target) => fs.remove(target),
   writeFileAtomically,
+  tryLock,
   sync,
   writeExisting: (file, text) => fs.writeFile(file, text, { flag: 'r+' }),
   copyFile: (from, to) => fs.copyFile(from, to),
@@ -198,16 +211,36 @@ async function makeFolders(folder: string): Promise<readonly string[]> {
   return made;
 }
 
-async function writeFileAtomically(file: string, text: string): Promise<void> {
-  const partial = `${file}.${process.pid}.partial`;
+async function writeFileAtomically(file: string, data: string | Uint8Array): Promise<void> {
+  // Random: pids come again in other pid namespaces that share the folder.
+  const partial = `${file}.${randomBytes(6).toString('hex')}.partial`;
   try {
-    await fs.writeFile(partial, text, { flush: true });
+    await fs.writeFile(partial, data, { flush: true });
     await fs.rename(partial, file);
   } catch (error) {
     await fs.remove(partial);
     throw error;
   }
   await sync(path.dirname(file));
+}
+
+/** sys/file.h. */
+const LOCK_SH = 1;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+async function tryLock(file: string, kind: LockKind): Promise<Lock | undefined> {
+  // Loaded here and not on top: most commands do without the native library.
+  const { default: koffi } = await import('koffi');
+  const flock = koffi.load(null).func('int flock(int fd, int operation)');
+  // Node opens with O_CLOEXEC: no child keeps the lock.
+  const fd = openSync(file, constants.O_RDONLY | constants.O_CREAT, 0o600);
+  const lock: Lock = { release: () => closeSync(fd) };
+  if (flock(fd, (kind === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB) === 0) return lock;
+  const number = koffi.errno();
+  lock.release();
+  if (number === os.constants.errno.EWOULDBLOCK) return undefined;
+  throw Object.assign(new Error(`${file} cannot be locked: errno ${number}`), { code: 'ENOLCK', path: file });
 }
 
 async function sync(file: string): Promise<void> {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
+import { removeUnusedBuilds } from '../compile/oldBuilds.js';
 import { type Context, failure } from '../context.js';
-import { asKmeshError, type KmeshError } from '../errors.js';
+import { asKmeshError, KmeshError } from '../errors.js';
 import { drain } from '../module/drain.js';
 import { MODULE_NAME } from '../module/loaded.js';
 import { removeModule } from '../module/remove.js';
@@ -49,13 +50,15 @@ export async function cleanup(ctx: Context): Promise<number> {
   return failed?.exitCode ?? 0;
 }
 
+/** A build that another agent uses stays, and is told: agents of other pid namespaces can share the folder. */
 async function removeBuilds(ctx: Context): Promise<readonly string[]> {
   const { stateDir } = ctx.options;
   const builds = path.join(stateDir, 'build');
   const there = (await ctx.sys.stat(builds)) !== undefined;
   try {
-    await ctx.sys.removeTree(builds);
+    if (there && !(await removeUnusedBuilds(ctx, builds))) return [`${builds}, but what another agent uses`];
   } catch (error) {
+    if (error instanceof KmeshError) throw error;
     throw failure(ctx, 'KM_STATE_DIR', `${builds} cannot be removed: ${(error as Error).message}`, { cause: error });
   }
   // Left alone when it holds the record of something that could not be removed, or files of others.

@@ -6,7 +6,7 @@ import type { Sys } from '../sys.js';
 const MAX_FILES = 1000;
 
 /** Headers outside of the project that the programs include; what they say ends up in the object. */
-const SYSTEM_HEADERS = ['/usr/include/linux/bpf.h', '/usr/include/bpf/bpf_helpers.h', '/usr/include/bpf/bpf_helper_defs.h', '/usr/include/bpf/bpf_endian.h'];
+export const SYSTEM_HEADERS = ['/usr/include/linux/bpf.h', '/usr/include/bpf/bpf_helpers.h', '/usr/include/bpf/bpf_helper_defs.h', '/usr/include/bpf/bpf_endian.h'];
 
 /** What kbuild leaves beside its sources where somebody built by hand. */
 const KBUILD_PRODUCT = /^\.|\.(?:o|a|ko|mod|mod\.c|order|symvers)$/;
@@ -16,11 +16,11 @@ export interface SourceFile {
   readonly sha256: string;
 }
 
-/** Digests of what is compiled: sources below `folders` of the install folder, and the system's headers. */
-export async function digestSources(sys: Sys, root: string, folders: readonly string[]): Promise<readonly SourceFile[]> {
+/** Digests of what is compiled: sources below `folders` of the install folder, and those of `headers` that are there. */
+export async function digestSources(sys: Sys, root: string, folders: readonly string[], headers: readonly string[] = []): Promise<readonly SourceFile[]> {
   const files: string[] = [];
   for (const folder of folders) files.push(...(await listSources(sys, path.join(root, folder))).map((file) => path.join(folder, file)));
-  for (const header of SYSTEM_HEADERS) {
+  for (const header of headers) {
     if ((await sys.stat(header))?.kind === 'file') files.push(header);
   }
   return Promise.all(files.map(async (file) => ({ path: file, sha256: await sys.sha256(path.resolve(root, file)) })));

@@ -2,8 +2,8 @@
 import path from 'node:path';
 import { BPF_BYTES_PER_JOB } from '../build/jobs.js';
 import { jobsArgument, type MakeTarget, runMake } from '../compile/make.js';
-import { removeOldBuilds } from '../compile/oldBuilds.js';
-import { isSealed, makeSealed, partialFolder, type Product, productFile } from '../compile/sealed.js';
+import { isWhole, placeFile, productFile, provide } from '../compile/sealed.js';
+import { bpfProduct } from '../compile/shelf.js';
 import { type Context, need } from '../context.js';
 import type { Phase } from '../phase.js';
 
@@ -14,22 +14,23 @@ export const compileBpf: Phase = {
   name: 'compile-bpf',
   summary: 'compile the eBPF programs with make and clang, unless this very build is there already',
   async run(ctx) {
-    const product = productOf(ctx);
-    if (await isSealed(ctx, product)) {
-      ctx.log.info({ key: need(ctx, 'build').key }, `the eBPF programs of build ${shortKey(ctx)} are there already`);
-      return;
-    }
-    await makeSealed(ctx, product, () => runMake(ctx, makeArguments(ctx, partialFolder(product)), TARGET));
-    await removeOldBuilds(ctx);
+    const made = await provide(ctx, bpfProduct(need(ctx, 'build')), (partial) => make(ctx, partial));
+    if (!made) ctx.log.info({ key: need(ctx, 'build').key }, `the eBPF programs of build ${shortKey(ctx)} are there already`);
   },
   async plan(ctx) {
-    const product = productOf(ctx);
-    if (await isSealed(ctx, product)) return [`nothing to compile: ${productFile(product)} is there and whole`];
+    const product = bpfProduct(need(ctx, 'build'));
+    if (await isWhole(ctx, product)) return [`nothing to compile: ${productFile(product)} is there and whole`];
+    const { object, title } = ctx.results.prebuilt ?? {};
+    if (object !== undefined) return [`would take them from ${title}`];
     return [`would run: make ${makeArguments(ctx, product.folder).join(' ')}`, `because no build with the key ${shortKey(ctx)} is in ${path.dirname(need(ctx, 'build').folder)}`];
   },
 };
 
-const productOf = (ctx: Context): Product => ({ folder: need(ctx, 'build').objects, file: 'kmesh.bpf.o' });
+async function make(ctx: Context, partial: string): Promise<void> {
+  const { object } = ctx.results.prebuilt ?? {};
+  if (object === undefined) await runMake(ctx, makeArguments(ctx, partial), TARGET);
+  else await placeFile(ctx, path.join(partial, 'kmesh.bpf.o'), object);
+}
 
 const shortKey = (ctx: Context): string => need(ctx, 'build').key.slice(0, 12);
 

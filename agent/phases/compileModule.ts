@@ -3,7 +3,8 @@ import path from 'node:path';
 import { MODULE_BYTES_PER_JOB } from '../build/jobs.js';
 import { situationOf } from '../capabilityReport.js';
 import { jobsArgument, type MakeTarget, runMake } from '../compile/make.js';
-import { inState, isSealed, makeSealed, partialFolder, type Product, productFile } from '../compile/sealed.js';
+import { inState, isWhole, placeFile, productFile, provide } from '../compile/sealed.js';
+import { moduleProduct } from '../compile/shelf.js';
 import { type Context, failure, need } from '../context.js';
 import { listSources } from '../gather/buildInputs.js';
 import { readModuleFile } from '../gather/moduleFile.js';
@@ -38,9 +39,11 @@ export const compileModule: Phase = {
     if (given !== undefined) return [`nothing to compile: ${given.path} is used`];
     const refused = unusable === undefined ? [] : [unusable.message];
     if (obstacles.length > 0) return [...refused, `would be skipped: ${reasons(obstacles)}`];
-    const product = productOf(ctx);
-    if (await isSealed(ctx, product)) return [...refused, `nothing to compile: ${productFile(product)} is there and whole`];
-    return [...refused, `would copy ${path.join(ctx.root, 'kernel')} and run: make ${makeArguments(ctx, sourceFolder(product), toolchain(ctx)).join(' ')}`];
+    const product = moduleProduct(need(ctx, 'build'));
+    if (await isWhole(ctx, product)) return [...refused, `nothing to compile: ${productFile(product)} is there and whole`];
+    const { module, title } = ctx.results.prebuilt ?? {};
+    if (module?.bytes !== undefined) return [...refused, `would take kmesh.ko from ${title}`];
+    return [...refused, `would copy ${path.join(ctx.root, 'kernel')} and run: make ${makeArguments(ctx, path.join(product.folder, 'kernel'), toolchain(ctx)).join(' ')}`];
   },
 };
 
@@ -51,40 +54,42 @@ async function lookAround(ctx: Context) {
   const found = ctx.results.givenModule;
   const given = found !== undefined && 'file' in found ? found.file : undefined;
   const unusable = found !== undefined && 'unusable' in found ? found.unusable : undefined;
-  const building = given === undefined ? buildObstacles(facts, situation) : [];
+  const building = !situation.moduleGiven ? buildObstacles(facts, situation) : [];
   const { problem, namedBy } = need(ctx, 'kernelFiles').headerTree;
   // A place that the user named and that is unfit is a failure, not a reason to do without.
-  const misnamed = given !== undefined || problem === undefined || namedBy === undefined ? undefined : failure(ctx, problem.code, problem.detail);
+  const misnamed = given !== undefined || ctx.results.prebuilt?.module?.bytes !== undefined || problem === undefined || namedBy === undefined ? undefined : failure(ctx, problem.code, problem.detail);
   return { given, unusable, misnamed, obstacles: [...kernelObstacles(facts), ...loadObstacles(facts, situation), ...building] };
 }
 
 const reasons = (obstacles: readonly Obstacle[]): string => obstacles.map(({ reason }) => reason).join('; ');
 
-const productOf = (ctx: Context): Product => ({ folder: need(ctx, 'build').module, file: 'kmesh.ko' });
-
 /** @returns path of kmesh.ko */
 async function compiled(ctx: Context): Promise<string> {
-  const product = productOf(ctx);
+  const product = moduleProduct(need(ctx, 'build'));
   const key = need(ctx, 'build').key.slice(0, 12);
-  if (await isSealed(ctx, product)) ctx.log.info({ key }, `kmesh.ko of build ${key} is there already`);
-  else await makeSealed(ctx, product, () => compile(ctx, product));
+  const made = await provide(ctx, product, (partial) => make(ctx, partial));
+  if (!made) ctx.log.info({ key }, `kmesh.ko of build ${key} is there already`);
   return productFile(product);
 }
 
+async function make(ctx: Context, partial: string): Promise<void> {
+  const bytes = ctx.results.prebuilt?.module?.bytes;
+  if (bytes === undefined) await compile(ctx, partial);
+  else await placeFile(ctx, path.join(partial, 'kmesh.ko'), bytes);
+}
+
 /** kbuild writes beside its sources, which may be on a read-only file system: it gets a copy of them. */
-async function compile(ctx: Context, product: Product): Promise<void> {
-  const copy = sourceFolder(product);
+async function compile(ctx: Context, partial: string): Promise<void> {
+  const copy = path.join(partial, 'kernel');
   const tools = toolchain(ctx);
   await checkHeaderTools(ctx, need(ctx, 'kernelFiles').headerTree);
   await inState(ctx, () => copySources(ctx, copy));
   await runMake(ctx, makeArguments(ctx, copy, tools), TARGET);
   await inState(ctx, async () => {
-    await ctx.sys.rename(path.join(copy, product.file), path.join(partialFolder(product), product.file));
+    await ctx.sys.rename(path.join(copy, 'kmesh.ko'), path.join(partial, 'kmesh.ko'));
     await ctx.sys.removeTree(copy);
   });
 }
-
-const sourceFolder = (product: Product): string => path.join(partialFolder(product), 'kernel');
 
 async function copySources({ sys, root }: Context, copy: string): Promise<void> {
   const from = path.join(root, 'kernel');

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { buildKey } from '../build/cacheKey.js';
 import { configHeader, helperIdsHeader } from '../build/generatedHeaders.js';
+import type { BuildManifest } from '../build/manifest.js';
 import { capabilitiesOf } from '../capabilityReport.js';
+import { chooseBuild } from '../compile/chooseBuild.js';
+import { claimBuild } from '../compile/shelf.js';
 import { type Context, failure, need } from '../context.js';
-import { digestSources, hasSources } from '../gather/buildInputs.js';
+import { hasSources } from '../gather/buildInputs.js';
 import { readGivenModule } from '../module/givenModule.js';
 import { findToolchain } from '../module/toolchain.js';
 import type { Phase } from '../phase.js';
@@ -14,7 +15,6 @@ import { decideMacros, MACRO_NAMES, type Macros, vendorHelperIds } from '../prob
 import { checkRequirements } from '../requirements.js';
 import type { Toolchain } from '../results.js';
 import { formatCapabilityTable } from '../status/capabilityTable.js';
-import { toolVersion } from '../tool.js';
 
 const NOT_COMPILED = unknown('the programs are compiled in the next phase');
 const MAX_HEADER_BYTES = 1 << 16;
@@ -24,8 +24,9 @@ export const setMacros: Phase = {
   name: 'set-macros',
   summary: 'decide macros and capabilities; write the generated headers to the build folder',
   async run(ctx) {
-    await decide(ctx);
+    const manifest = await decide(ctx);
     checkRequirements(ctx, await capabilitiesOf(ctx, NOT_COMPILED));
+    ctx.results.buildUse = await claimBuild(ctx, need(ctx, 'build'), manifest);
     await writeHeaders(ctx);
     ctx.log.info(describe(need(ctx, 'macros')));
   },
@@ -36,38 +37,12 @@ export const setMacros: Phase = {
   },
 };
 
-async function decide(ctx: Context): Promise<void> {
+async function decide(ctx: Context): Promise<BuildManifest> {
   const { results } = ctx;
   const facts = need(ctx, 'kernel');
-  const helpers = need(ctx, 'helpers');
-  const files = need(ctx, 'kernelFiles');
-  const macros = decideMacros(facts, helpers, files.libbpfVersion, facts.iterUbuf, facts.kfunc);
-  results.macros = macros;
+  results.macros = decideMacros(facts, need(ctx, 'helpers'), need(ctx, 'kernelFiles').libbpfVersion, facts.iterUbuf, facts.kfunc);
   results.givenModule = await readGivenModule(ctx);
-  results.toolchain = await moduleToolchain(ctx);
-  const key = await keyOf(ctx, macros);
-  const folder = path.join(ctx.options.stateDir, 'build', key);
-  results.build = { key, folder, include: path.join(folder, 'include'), objects: path.join(folder, 'bpf'), module: path.join(folder, 'module') };
-}
-
-async function keyOf(ctx: Context, macros: Macros): Promise<string> {
-  const files = need(ctx, 'kernelFiles');
-  const facts = need(ctx, 'kernel');
-  if (!(await hasSources(ctx.sys, ctx.root, 'bpf'))) throw failure(ctx, 'KM_SOURCES', `there is no ${path.join(ctx.root, 'bpf/Makefile')}`);
-  const { toolchain } = ctx.results;
-  const { moduleSymvers } = files.headerTree;
-  return buildKey({
-    release: facts.release,
-    architecture: facts.architecture,
-    configSha256: files.configText === undefined ? undefined : createHash('sha256').update(files.configText).digest('hex'),
-    moduleSymversSha256: moduleSymvers === undefined ? undefined : await ctx.sys.sha256(moduleSymvers),
-    compiler: await toolVersion(ctx, 'clang', 'KM_CLANG_MISSING'),
-    moduleCompiler: toolchain === undefined ? undefined : `${toolchain.program}: ${toolchain.version}`,
-    libbpfVersion: files.libbpfVersion,
-    macros: Object.fromEntries(MACRO_NAMES.map((name) => [name, macros[name].value])),
-    helperIds: vendorHelperIds(need(ctx, 'helpers')),
-    sources: await digestSources(ctx.sys, ctx.root, toolchain === undefined ? ['bpf'] : ['bpf', 'kernel']),
-  });
+  return chooseBuild(ctx, () => moduleToolchain(ctx));
 }
 
 /** Only asked for where there is a module to compile: a node without headers needs no gcc. */

@@ -18,7 +18,7 @@ export interface L7Situation {
   readonly kernelHeaders: Fact;
   /** Code of what is wrong with the header trees that were seen. */
   readonly headersCode?: HeaderCode | undefined;
-  /** --module names a file. */
+  /** --module names a file, or a bundle or an earlier build has one. */
   readonly moduleGiven: boolean;
   /** That file carries a signature. */
   readonly moduleSigned: boolean;

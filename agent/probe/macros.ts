@@ -25,6 +25,8 @@ export const MACRO_NAMES = Object.keys(MACROS) as readonly MacroName[];
 export interface Macro {
   /** 1 only when the fact behind it is yes: unknown is 0. */
   readonly value: 0 | 1;
+  /** Whether the fact behind it is yes or no. */
+  readonly known: boolean;
   readonly evidence: string;
 }
 
@@ -57,7 +59,7 @@ export function decideMacros(
 }
 
 function toMacro(fact: Fact): Macro {
-  return { value: fact.answer === 'yes' ? 1 : 0, evidence: fact.evidence };
+  return { value: fact.answer === 'yes' ? 1 : 0, known: fact.answer !== 'unknown', evidence: fact.evidence };
 }
 
 /** openEuler writes its version as a word of the release, as in 6.1.19-7.0.0.17.oe2303.x86_64. */

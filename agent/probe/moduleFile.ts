@@ -6,6 +6,8 @@ import { ProbeError } from './probeError.js';
 /** What a compiled kernel module says of itself. */
 export interface ModuleFacts {
   readonly name: string;
+  /** Release, and the options of the kernel that change what modules see of it (include/linux/vermagic.h). */
+  readonly vermagic: string;
   /** Release of the kernel that it was compiled for: the first word of its vermagic. */
   readonly release: string;
   /** undefined: it was linked without one, so that no two builds can be told apart. */
@@ -27,6 +29,7 @@ export function moduleFacts(bytes: Uint8Array): ModuleFacts {
   const notes = elfSection(bytes, '.note.gnu.build-id');
   return {
     name,
+    vermagic,
     release: vermagic.split(' ')[0] ?? '',
     buildId: notes === undefined ? undefined : buildIdOf(notes),
     signed: Buffer.from(bytes.subarray(-SIGNATURE_MAGIC.length)).toString('latin1') === SIGNATURE_MAGIC,

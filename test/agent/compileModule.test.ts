@@ -112,7 +112,7 @@ t.test('compiles from read-only sources, keeps kmesh.ko alone, and the same buil
   await compileModule.run(ctx);
   t.match(ctx.results.module, { name: 'kmesh', release: RELEASE, buildId: /^[0-9a-f]{40}$/, path: path.join(ctx.results.build?.module ?? '', 'kmesh.ko') });
   t.same(readdirSync(ctx.results.build?.module ?? ''), ['kmesh.ko', 'sealed.json']);
-  t.same(readdirSync(ctx.results.build?.folder ?? ''), ['module']);
+  t.same(readdirSync(ctx.results.build?.folder ?? ''), ['build.lock', 'module']);
   t.ok(cold.includes('make'));
 
   const warm: string[] = [];
@@ -134,7 +134,7 @@ t.test("the compiler's lines are in the error, and nothing half-built stays", as
   const error = await compileModule.run(ctx).then(() => undefined, (thrown: unknown) => thrown);
   t.match(error, { code: 'KM_MODULE_COMPILE', exitCode: 12, detail: /^kmesh\.ko could not be compiled: exit 2: make -s / });
   t.match((error as KmeshError).tail.join('\n'), /kernel\/kmesh\.c:\d+:\d+: error: .*undeclared_thing/);
-  t.same(readdirSync(ctx.results.build?.folder ?? ''), []);
+  t.same(readdirSync(ctx.results.build?.folder ?? ''), ['build.lock']);
 });
 
 t.test('a make that makes nothing is not believed', async (t) => {

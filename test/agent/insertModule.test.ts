@@ -15,7 +15,7 @@ import { errno, temporaryFolder, testContext, type TestContext } from '../helper
 import { FakeKernel, type FakeKernelOptions, type FakeModule } from '../helpers/fakeModules.js';
 
 const ABI = 1;
-const FILE: ModuleFile = { path: '/build/kmesh.ko', name: 'kmesh', release: '6.1.0', buildId: 'aa11', signed: false };
+const FILE: ModuleFile = { path: '/build/kmesh.ko', name: 'kmesh', vermagic: '6.1.0 SMP ', release: '6.1.0', buildId: 'aa11', signed: false };
 const NEW: FakeModule = { buildId: 'aa11', abi: ABI };
 const OLD = { buildId: 'bb22', abi: ABI, accepting: true } as const;
 

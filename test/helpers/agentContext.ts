@@ -65,6 +65,7 @@ export function testContext(folder: string, given: Given = {}): TestContext {
     bpfHeader: undefined,
     kernelHeaders: undefined,
     module: undefined,
+    bundle: undefined,
     daemonArgs: [],
     ...given.options,
   };

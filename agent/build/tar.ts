@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** A regular file in an archive. */
+export interface TarFile {
+  readonly name: string;
+  readonly content: Uint8Array;
+}
+
+const BLOCK = 512;
+
+/** What is wrong with an archive. */
+export class TarError extends Error {
+  override readonly name = 'TarError';
+}
+
+/** An archive as POSIX 1988 has it (ustar), which every tar reads. @throws TypeError for a name of more than 100 bytes */
+export function writeTar(files: readonly TarFile[]): Uint8Array {
+  const parts = files.flatMap(({ name, content }) => [header(name, content.length), content, Buffer.alloc(-content.length & (BLOCK - 1))]);
+  return Buffer.concat([...parts, Buffer.alloc(2 * BLOCK)]);
+}
+
+function header(name: string, size: number): Uint8Array {
+  if (Buffer.byteLength(name) > 100) throw new TypeError(`${name} is too long for an archive`);
+  const block = Buffer.alloc(BLOCK);
+  const octal = (value: number, at: number, digits: number): void => void block.write(`${value.toString(8).padStart(digits, '0')}\0`, at, 'latin1');
+  block.write(name, 0, 'utf8');
+  octal(0o644, 100, 7);
+  octal(0, 108, 7);
+  octal(0, 116, 7);
+  octal(size, 124, 11);
+  // No time: the same build makes the same bytes.
+  octal(0, 136, 11);
+  block.write('0', 156, 'latin1');
+  block.write('ustar\x0000', 257, 'latin1');
+  block.write(`${checksum(block).toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return block;
+}
+
+/** Sum of all bytes, those of the sum itself as blanks. */
+function checksum(block: Uint8Array): number {
+  return block.reduce((sum, byte, at) => sum + (at >= 148 && at < 156 ? 0x20 : byte), 0);
+}
+
+/**
+ * Reads an archive of nothing but regular files with the given names, each at most once.
+ *
+ * Everything else is refused rather than skipped: links, folders, devices, extensions (long names, pax, sparse files),
+ * other names, a second file of a name, sizes that do not fit, a missing end.
+ *
+ * @throws TarError
+ */
+export function readTar(bytes: Uint8Array, names: readonly string[]): readonly TarFile[] {
+  const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (data.length >= 2 && data[0] === 0x1f && data[1] === 0x8b) throw new TarError('it is compressed (gzip); unpack it with gunzip first');
+  const files: TarFile[] = [];
+  for (let at = 0; ; ) {
+    const block = data.subarray(at, at + BLOCK);
+    if (block.length < BLOCK) throw new TarError(`it ends in the middle, after ${data.length} bytes`);
+    if (block.every((byte) => byte === 0)) return files;
+    const { name, size } = entry(block, names);
+    if (files.some((file) => file.name === name)) throw new TarError(`${name} is in it twice`);
+    if (at + BLOCK + size > data.length) throw new TarError(`it ends in the middle of ${name}, after ${data.length} bytes`);
+    files.push({ name, content: data.subarray(at + BLOCK, at + BLOCK + size) });
+    at += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
+  }
+}
+
+function entry(block: Buffer, names: readonly string[]): { name: string; size: number } {
+  if (octalAt(block, 148, 8) !== checksum(block)) throw new TarError('it is no tar archive, or is damaged (the checksum of a header is wrong)');
+  const name = block.toString('utf8', 0, 100).replace(/\0.*$/s, '');
+  const shown = JSON.stringify(name);
+  const type = block.toString('latin1', 156, 157);
+  // NUL: as tar before POSIX wrote it.
+  if (type !== '0' && type !== '\0') throw new TarError(`${shown} in it is no regular file (type ${JSON.stringify(type)})`);
+  if (block[345] !== 0 || !names.includes(name)) throw new TarError(`${shown} does not belong into it; what does: ${names.join(', ')}`);
+  const size = octalAt(block, 124, 12);
+  if (size === undefined) throw new TarError(`the size of ${shown} is no number`);
+  return { name, size };
+}
+
+/** A number as the header has it; undefined: it has another form (or is larger than 8 GiB: base 256). */
+function octalAt(block: Buffer, at: number, length: number): number | undefined {
+  const digits = /^ *([0-7]+)[ \0]*$/.exec(block.toString('latin1', at, at + length))?.[1];
+  return digits === undefined ? undefined : Number.parseInt(digits, 8);
+}
