@@ -173,6 +173,11 @@ export const ERRORS = {
     cause: 'No compiler for kmesh.ko is there, or it does not run.',
     remedy: (hints) => `Install the compiler that the kernel was built with (${hints.gcc}).`,
   },
+  KM_MODULE_COMPILER_MISMATCH: {
+    class: 'build',
+    cause: "The compiler here lacks what the kernel's configuration demands of the compiler of its modules.",
+    remedy: (hints) => `Install the compiler that the kernel was built with (${hints.gcc}).`,
+  },
   KM_MODULE_COMPILE: {
     class: 'build',
     cause: 'make or the compiler refused kmesh.ko.',

@@ -8,6 +8,7 @@ import { moduleProduct } from '../compile/shelf.js';
 import { type Context, failure, need } from '../context.js';
 import { listSources } from '../gather/buildInputs.js';
 import { readModuleFile } from '../gather/moduleFile.js';
+import { checkCompiler } from '../module/compilerFit.js';
 import { checkHeaderTools } from '../module/headerTools.js';
 import type { Phase } from '../phase.js';
 import { unknown } from '../probe/fact.js';
@@ -82,7 +83,9 @@ async function make(ctx: Context, partial: string): Promise<void> {
 async function compile(ctx: Context, partial: string): Promise<void> {
   const copy = path.join(partial, 'kernel');
   const tools = toolchain(ctx);
-  await checkHeaderTools(ctx, need(ctx, 'kernelFiles').headerTree);
+  const { headerTree } = need(ctx, 'kernelFiles');
+  await checkHeaderTools(ctx, headerTree);
+  await checkCompiler(ctx, headerTree, tools);
   await inState(ctx, () => copySources(ctx, copy));
   await runMake(ctx, makeArguments(ctx, copy, tools), TARGET);
   await inState(ctx, async () => {

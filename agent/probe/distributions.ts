@@ -159,9 +159,13 @@ export function installRemedy(distribution: Distribution, need: Need, release: s
 
 /** How to get the compiler that built the kernel: the very version where the distribution has a package of it. */
 export function compilerRemedy(distribution: Distribution, compiler: KernelCompiler | undefined, release: string): string {
-  if (compiler?.family === 'clang') return installRemedy(distribution, 'clang', release);
-  const exact = compiler === undefined ? undefined : gccPackage(compiler);
   const { packages, install } = distribution;
-  if (exact === undefined || packages !== DEBIAN_PACKAGES || install === undefined) return installRemedy(distribution, 'gcc', release);
-  return [...install, exact].join(' ');
+  const versioned = packages === DEBIAN_PACKAGES && install !== undefined;
+  if (compiler?.family === 'clang') {
+    const suffix = versioned && compiler.major !== undefined ? `-${compiler.major}` : '';
+    const names = [`clang${suffix}`, ...(compiler.lld === true ? [`lld${suffix}`, `llvm${suffix}`] : [])];
+    return install === undefined ? installRemedy(distribution, 'clang', release) : [...install, ...names].join(' ');
+  }
+  const exact = compiler === undefined ? undefined : (gccPackage(compiler) ?? (compiler.major === undefined ? undefined : `gcc-${compiler.major}`));
+  return exact === undefined || !versioned ? installRemedy(distribution, 'gcc', release) : [...install, exact].join(' ');
 }
