@@ -30,7 +30,8 @@ export async function run(t: Checks, context: Context): Promise<void> {
   try {
     await conversations(t);
     await idle(t);
-    await memory(t);
+    // KASAN keeps what was freed for a while, and kmemleak looks for what was not.
+    if (context.kernel !== 'debug') await memory(t);
   } finally {
     await backends.stop();
     await proof.agent.stop();
