@@ -25,7 +25,7 @@ export async function situationOf(ctx: Context, l4Programs: Fact): Promise<Situa
     kernelHeaders: headerTree.fact,
     headersCode: headerTree.problem?.code,
     moduleGiven: file !== undefined || results.prebuilt?.module !== undefined,
-    moduleSigned: file?.signed ?? results.prebuilt?.module?.signed ?? false,
+    moduleSigned: file?.signed ?? results.prebuilt?.module?.signed ?? (results.signing !== undefined && !('unusable' in results.signing)),
     mayLoadModules: await moduleCapability(sys),
     module: results.moduleState ?? unknown('kmesh.ko is not loaded yet'),
     requestPrograms: results.requestPrograms ?? unknown('kmesh-daemon has not told yet whether its programs route requests'),

@@ -119,6 +119,7 @@ function agentOptions(values: Values, daemonArgs: readonly string[], vocabulary:
     bpfFsPath: filePath(values, 'bpf-fs-path'),
     bpfHeader: values['bpf-header'] === undefined ? undefined : filePath(values, 'bpf-header'),
     kernelHeaders: values['kernel-headers'] === undefined ? undefined : filePath(values, 'kernel-headers'),
+    ...signingFiles(values),
     module: values['module'] === undefined ? undefined : filePath(values, 'module'),
     bundle: values['bundle'] === undefined ? undefined : filePath(values, 'bundle'),
     until: values['until'] === undefined ? undefined : oneOf(values, 'until', names),
@@ -129,6 +130,13 @@ function agentOptions(values: Values, daemonArgs: readonly string[], vocabulary:
     logFormat: oneOf({ 'log-format': vocabulary.terminal ? 'pretty' : 'json', ...values }, 'log-format', ['json', 'pretty'] as const),
     daemonArgs,
   };
+}
+
+/** One without the other signs nothing. */
+function signingFiles(values: Values): Pick<AgentOptions, 'moduleSigningKey' | 'moduleSigningCert'> {
+  const [key, certificate] = ['module-signing-key', 'module-signing-cert'].map((name) => (values[name] === undefined ? undefined : filePath(values, name)));
+  if ((key === undefined) !== (certificate === undefined)) throw usage('--module-signing-key and --module-signing-cert go together');
+  return { moduleSigningKey: key, moduleSigningCert: certificate };
 }
 
 function mode(given: string): 'ads' {

@@ -184,6 +184,16 @@ export const ERRORS = {
     remedy: (hints) =>
       `Read the first error of the compiler. An unknown option means that the compiler is older than the one that built the kernel (${hints.gcc}); a missing file that the headers are incomplete (${hints.kernelHeaders}).`,
   },
+  KM_MODULE_SIGNING_KEY: {
+    class: 'build',
+    cause: 'The files of --module-signing-key and --module-signing-cert cannot be used to sign kmesh.ko.',
+    remedy: 'Give a private key in PEM without a passphrase and the certificate that belongs to it.',
+  },
+  KM_MODULE_SIGN: {
+    class: 'build',
+    cause: "The header tree's scripts/sign-file did not sign kmesh.ko.",
+    remedy: 'Read its last lines; sign a kmesh.ko elsewhere and give it by --module otherwise.',
+  },
   KM_BUILD_TIMEOUT: {
     class: 'build',
     cause: 'The compilation took longer than it may.',
@@ -236,8 +246,13 @@ export const ERRORS = {
   },
   KM_MODULE_SIGNATURE: {
     class: 'module',
-    cause: 'The kernel only loads modules that are signed with a key it trusts: secure boot, lockdown or module.sig_enforce.',
-    remedy: 'Give a kmesh.ko signed with a key that the kernel trusts by --module, or turn off secure boot.',
+    cause: 'The kernel only loads modules that are signed with a key it trusts (CONFIG_MODULE_SIG_FORCE, module.sig_enforce=1).',
+    remedy: 'Have kmesh.ko signed with a key that the kernel trusts (--module-signing-key and --module-signing-cert; with secure boot, enrol the certificate by mokutil --import), or give a signed one by --module.',
+  },
+  KM_MODULE_LOCKDOWN: {
+    class: 'module',
+    cause: 'The kernel is locked down, by secure boot or lockdown= on its command line: no unsigned module is loaded.',
+    remedy: 'Have kmesh.ko signed (--module-signing-key and --module-signing-cert), enrol the certificate by mokutil --import and reboot; or turn off secure boot.',
   },
   KM_MODULE_SYMBOL: {
     class: 'module',

@@ -15,6 +15,8 @@ export const agentTable = {
   'bpf-fs-path': text('bpffs; pins go below bpf_kmesh/ there', '/sys/fs/bpf'),
   'bpf-header': text("The host's linux/bpf.h; by default it is looked for in the known places"),
   'kernel-headers': text('The header tree to compile kmesh.ko with (also environment KERNELDIR); by default it is looked for in the known places'),
+  'module-signing-key': text('Private key (PEM) that a compiled kmesh.ko is signed with; needs --module-signing-cert'),
+  'module-signing-cert': text('Its certificate (PEM or DER), which the kernel has to trust'),
   module: text('A kmesh.ko built for the running kernel, used instead of compiling one'),
   bundle: text('A finished build for this kernel, from the command bundle, used instead of compiling; or a folder of such files'),
   until: text('Last phase to run; what was done stays, and `cleanup` removes it'),

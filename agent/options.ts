@@ -31,6 +31,9 @@ export interface AgentOptions {
   readonly bpfHeader: string | undefined;
   /** A header tree that the user named. */
   readonly kernelHeaders: string | undefined;
+  /** Files that the module is signed with; both or none. */
+  readonly moduleSigningKey: string | undefined;
+  readonly moduleSigningCert: string | undefined;
   /** A kmesh.ko that the user named. */
   readonly module: string | undefined;
   /** A bundle that the user named, or a folder of bundles. */

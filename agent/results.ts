@@ -8,6 +8,7 @@ import type { HeaderTree } from './gather/headerTree.js';
 import type { ModuleFile } from './gather/moduleFile.js';
 import type { CapabilityName } from './probe/capabilities.js';
 import type { Lock } from './sys.js';
+import type { SigningPair } from './probe/signing.js';
 import type { Fact } from './probe/fact.js';
 
 /** What detect-kernel found besides the facts. */
@@ -55,6 +56,9 @@ export interface Prebuilt {
   readonly module: { readonly bytes: Uint8Array | undefined; readonly signed: boolean } | undefined;
 }
 
+/** A key and a certificate that modules are signed with, or why they are not used. */
+export type Signing = (SigningPair & { readonly key: string; readonly certificate: string }) | { readonly unusable: KmeshError };
+
 /** What phases leave for later phases. */
 export interface Results {
   /** How to install tools on the system that the agent runs in. */
@@ -74,6 +78,8 @@ export interface Results {
   prebuilt: Prebuilt | undefined;
   /** Marks the build as used until the process ends. */
   buildUse: Lock;
+  /** What --module-signing-key and --module-signing-cert name; undefined: nothing. */
+  signing: Signing | undefined;
   /** What --module names. */
   givenModule: GivenModule | undefined;
   /** The kmesh.ko to load. */

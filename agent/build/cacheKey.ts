@@ -14,6 +14,8 @@ export interface BuildInputs {
   readonly compiler: string;
   /** Name and version of the compiler for the kernel module; undefined: none is compiled. */
   readonly moduleCompiler: string | undefined;
+  /** Digest of the certificate that the module is signed by; undefined: it is not signed. */
+  readonly moduleSigner?: string | undefined;
   /** undefined: not known. */
   readonly libbpfVersion: string | undefined;
   readonly macros: Readonly<Record<string, number>>;
@@ -38,6 +40,7 @@ export function buildKey(inputs: BuildInputs): string {
   field(hash, inputs.moduleSymversSha256);
   field(hash, inputs.compiler);
   field(hash, inputs.moduleCompiler);
+  field(hash, inputs.moduleSigner);
   field(hash, inputs.libbpfVersion);
   table(hash, 'macros', Object.entries(inputs.macros));
   table(hash, 'helperIds', [...inputs.helperIds]);

@@ -94,6 +94,7 @@ async function useShelved(ctx: Context, identity: BuildIdentity, withoutClang: b
 async function use(ctx: Context, identity: BuildIdentity, clang: string, toolchain: Toolchain | undefined): Promise<BuildManifest> {
   const { release, architecture } = need(ctx, 'kernel');
   ctx.results.toolchain = toolchain;
+  const { signing } = ctx.results;
   const moduleCompiler = toolchain === undefined ? undefined : `${toolchain.program}: ${toolchain.version}`;
   const key = buildKey({
     release,
@@ -102,6 +103,7 @@ async function use(ctx: Context, identity: BuildIdentity, clang: string, toolcha
     moduleSymversSha256: identity.moduleSymversSha256 ?? undefined,
     compiler: clang,
     moduleCompiler,
+    moduleSigner: signing === undefined || 'unusable' in signing ? undefined : signing.fingerprint,
     libbpfVersion: need(ctx, 'kernelFiles').libbpfVersion,
     macros: Object.fromEntries(MACRO_NAMES.map((name) => [name, need(ctx, 'macros')[name].value])),
     helperIds: vendorHelperIds(need(ctx, 'helpers')),

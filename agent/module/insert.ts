@@ -4,13 +4,14 @@ import type { ErrorCode } from '../errors.js';
 import { ExecError } from '../exec.js';
 import type { ModuleFile } from '../gather/moduleFile.js';
 import { kernelMessage, messagesAboutModules } from '../probe/kernelLog.js';
-import { type Refusal, refusalOf } from '../probe/moduleRefusal.js';
+import { explanationsOf, type Refusal, refusalOf } from '../probe/moduleRefusal.js';
 import { toolFailure } from '../tool.js';
 import { runKmod } from './kmod.js';
 
 const CODES: Record<Exclude<Refusal, 'exists'>, ErrorCode> = {
   format: 'KM_MODULE_FORMAT',
   signature: 'KM_MODULE_SIGNATURE',
+  lockdown: 'KM_MODULE_LOCKDOWN',
   symbol: 'KM_MODULE_SYMBOL',
   denied: 'KM_MODULE_DENIED',
   memory: 'KM_MODULE_MEMORY',
@@ -36,7 +37,8 @@ export async function insertFile(ctx: Context, file: ModuleFile): Promise<boolea
     if (refusal === 'exists') return false;
     const { reason, command, tail } = error.failure;
     const lines = [...tail, ...logged.map((line) => `kernel: ${line}`)];
-    throw failure(ctx, CODES[refusal], `the kernel did not take ${file.path}: ${reason}: ${command}`, { cause: error, tail: lines });
+    const why = explanationsOf(logged).map((text) => `${text}; `).join('');
+    throw failure(ctx, CODES[refusal], `the kernel did not take ${file.path}: ${why}${reason}: ${command}`, { cause: error, tail: lines });
   } finally {
     log?.close();
   }

@@ -10,6 +10,7 @@ import { listSources } from '../gather/buildInputs.js';
 import { readModuleFile } from '../gather/moduleFile.js';
 import { checkCompiler } from '../module/compilerFit.js';
 import { checkHeaderTools } from '../module/headerTools.js';
+import { signModule } from '../module/signing.js';
 import type { Phase } from '../phase.js';
 import { unknown } from '../probe/fact.js';
 import { buildObstacles, kernelObstacles, loadObstacles, type Obstacle } from '../probe/l7.js';
@@ -58,7 +59,8 @@ async function lookAround(ctx: Context) {
   const building = !situation.moduleGiven ? buildObstacles(facts, situation) : [];
   const { problem, namedBy } = need(ctx, 'kernelFiles').headerTree;
   // A place that the user named and that is unfit is a failure, not a reason to do without.
-  const misnamed = given !== undefined || ctx.results.prebuilt?.module?.bytes !== undefined || problem === undefined || namedBy === undefined ? undefined : failure(ctx, problem.code, problem.detail);
+  const signing = ctx.results.signing;
+  const misnamed = given === undefined && signing !== undefined && 'unusable' in signing ? signing.unusable : given !== undefined || ctx.results.prebuilt?.module?.bytes !== undefined || problem === undefined || namedBy === undefined ? undefined : failure(ctx, problem.code, problem.detail);
   return { given, unusable, misnamed, obstacles: [...kernelObstacles(facts), ...loadObstacles(facts, situation), ...building] };
 }
 
@@ -88,6 +90,7 @@ async function compile(ctx: Context, partial: string): Promise<void> {
   await checkCompiler(ctx, headerTree, tools);
   await inState(ctx, () => copySources(ctx, copy));
   await runMake(ctx, makeArguments(ctx, copy, tools), TARGET);
+  if (ctx.results.signing !== undefined) await signModule(ctx, ctx.results.signing, path.join(copy, 'kmesh.ko'));
   await inState(ctx, async () => {
     await ctx.sys.rename(path.join(copy, 'kmesh.ko'), path.join(partial, 'kmesh.ko'));
     await ctx.sys.removeTree(copy);

@@ -8,6 +8,7 @@ import { claimBuild } from '../compile/shelf.js';
 import { type Context, failure, need } from '../context.js';
 import { hasSources } from '../gather/buildInputs.js';
 import { readGivenModule } from '../module/givenModule.js';
+import { readSigning } from '../module/signing.js';
 import { findToolchain } from '../module/toolchain.js';
 import type { Phase } from '../phase.js';
 import { unknown } from '../probe/fact.js';
@@ -42,6 +43,7 @@ async function decide(ctx: Context): Promise<BuildManifest> {
   const facts = need(ctx, 'kernel');
   results.macros = decideMacros(facts, need(ctx, 'helpers'), need(ctx, 'kernelFiles').libbpfVersion, facts.iterUbuf, facts.kfunc);
   results.givenModule = await readGivenModule(ctx);
+  results.signing = await readSigning(ctx);
   return chooseBuild(ctx, () => moduleToolchain(ctx));
 }
 

@@ -63,7 +63,7 @@ export function loadObstacles(facts: KernelFacts, situation: L7Situation): Obsta
   if (facts.unsignedModules.answer === 'no' && !situation.moduleSigned) {
     obstacles.push({
       reason: `the kernel only loads signed modules: ${facts.unsignedModules.evidence}`,
-      remedy: 'give a kmesh.ko signed with a key that the kernel trusts by --module, or turn off secure boot',
+      remedy: 'have kmesh.ko signed with a key that the kernel trusts (--module-signing-key, --module-signing-cert; with secure boot, enrol the certificate by mokutil --import and reboot), give a signed one by --module, or turn off secure boot',
     });
   }
   return obstacles;

@@ -150,7 +150,7 @@ t.test('a module that hangs in its start or its end', async (t) => {
 const refusals: readonly (readonly [string, readonly string[], string, RegExp])[] = [
   ['Invalid module format', ["kmesh: version magic 'a' should be 'b'"], 'KM_MODULE_FORMAT', /kernel: kmesh: version magic 'a' should be 'b'/],
   ['Key was rejected by service', ['Loading of unsigned module is rejected'], 'KM_MODULE_SIGNATURE', /unsigned module is rejected/],
-  ['Operation not permitted', ['Lockdown: insmod: unsigned module loading is restricted'], 'KM_MODULE_SIGNATURE', /Lockdown/],
+  ['Operation not permitted', ['Lockdown: insmod: unsigned module loading is restricted'], 'KM_MODULE_LOCKDOWN', /Lockdown/],
   ['Operation not permitted', ['usb 1-1: new device'], 'KM_MODULE_DENIED', /^insmod: ERROR[^\n]*$/],
   ['Unknown symbol in module', ['kmesh: Unknown symbol tcp_prot (err -2)'], 'KM_MODULE_SYMBOL', /tcp_prot/],
   ['Cannot allocate memory', [], 'KM_MODULE_MEMORY', /allocate/],

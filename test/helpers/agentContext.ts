@@ -64,6 +64,8 @@ export function testContext(folder: string, given: Given = {}): TestContext {
     require: [],
     bpfHeader: undefined,
     kernelHeaders: undefined,
+    moduleSigningKey: undefined,
+    moduleSigningCert: undefined,
     module: undefined,
     bundle: undefined,
     daemonArgs: [],

@@ -29,6 +29,8 @@ t.test('every input counts, and none can pose as another', (t) => {
     { release: '6.1.0-19-amd64' },
     { architecture: 'aarch64' },
     { release: '6.1.0-18-amd64x', architecture: '86_64' },
+    { moduleSigner: 'aa' },
+    { moduleSigner: 'ab' },
     { configSha256: undefined },
     { configSha256: '' },
     { configSha256: '-' },
