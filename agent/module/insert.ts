@@ -7,6 +7,7 @@ import { kernelMessage, messagesAboutModules } from '../probe/kernelLog.js';
 import { explanationsOf, type Refusal, refusalOf } from '../probe/moduleRefusal.js';
 import { toolFailure } from '../tool.js';
 import { runKmod } from './kmod.js';
+import { expectedDifferences } from './predict.js';
 
 const CODES: Record<Exclude<Refusal, 'exists'>, ErrorCode> = {
   format: 'KM_MODULE_FORMAT',
@@ -25,6 +26,8 @@ const CODES: Record<Exclude<Refusal, 'exists'>, ErrorCode> = {
  * @throws KM_MODULE_... with the words of insmod and, where it may be read, what the kernel logged
  */
 export async function insertFile(ctx: Context, file: ModuleFile): Promise<boolean> {
+  const differences = await expectedDifferences(ctx, file.path);
+  if (differences.length > 0) ctx.log.warn(`the kernel will probably refuse ${file.path}, by the modules that are installed for it: ${differences.join('; ')}`);
   const log = ctx.sys.followKernelLog();
   try {
     await runKmod(ctx, 'insmod', [file.path]);
@@ -37,7 +40,9 @@ export async function insertFile(ctx: Context, file: ModuleFile): Promise<boolea
     if (refusal === 'exists') return false;
     const { reason, command, tail } = error.failure;
     const lines = [...tail, ...logged.map((line) => `kernel: ${line}`)];
-    const why = explanationsOf(logged).map((text) => `${text}; `).join('');
+    const told = explanationsOf(logged);
+    // Where the kernel's log may not be read, what was expected is the best explanation.
+    const why = (told.length > 0 || refusal !== 'format' ? told : differences).map((text) => `${text}; `).join('');
     throw failure(ctx, CODES[refusal], `the kernel did not take ${file.path}: ${why}${reason}: ${command}`, { cause: error, tail: lines });
   } finally {
     log?.close();

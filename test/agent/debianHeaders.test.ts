@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kmesh.ko compiled with a real Debian header tree that is only seen below a folder, read-only, as a container sees the
 // host's: Debian's three folders name each other from the root.
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { findHeaderTree } from '../../agent/gather/headerTree.js';
@@ -10,6 +10,7 @@ import { findToolchain } from '../../agent/module/toolchain.js';
 import { compileModule } from '../../agent/phases/compileModule.js';
 import { yes } from '../../agent/probe/fact.js';
 import { kernelFacts } from '../../agent/probe/kernelFacts.js';
+import { type ModuleVersions, moduleVersions, versionDifferences } from '../../agent/probe/moduleVersions.js';
 import { parseOsRelease } from '../../agent/probe/osRelease.js';
 import { temporaryFolder, testContext } from '../helpers/agentContext.js';
 import { rootedSys } from '../helpers/capturedRoot.js';
@@ -24,7 +25,7 @@ const prepared = existsSync(path.join(CACHE, 'kernels')) && readdirSync(path.joi
 const skip = prepared || process.env['CI'] === 'true' ? false : 'needs the headers of Debian\'s 6.1: node scripts/vm-kernel.mjs 6.1';
 
 t.test('a host that is Debian, in a container', { skip }, async (t) => {
-  const { release, buildRoot = '' } = prepareKernel('6.1');
+  const { release, buildRoot = '', modules = '' } = prepareKernel('6.1');
   const folder = temporaryFolder(t);
   const usr = path.join(folder, 'host/usr');
   mkdirSync(usr, { recursive: true });
@@ -49,4 +50,11 @@ t.test('a host that is Debian, in a container', { skip }, async (t) => {
   ctx.results.signing = await readSigning(ctx);
   await compileModule.run(ctx);
   t.match(ctx.results.module, { name: 'kmesh', release, signed: true }, "and signed by the tree's own sign-file");
+
+  const installed = (file: string): ModuleVersions => moduleVersions(readFileSync(file));
+  const own = installed(ctx.results.module?.path ?? '');
+  t.same(versionDifferences(own, installed(path.join(modules, 'kernel/net/tls/tls.ko'))), [], 'the checksums are those of the kernel that it is for');
+  t.ok(own.checksums.size > 20 && own.checksums.has('module_layout'));
+  const shared = [...own.checksums.keys()].filter((name) => installed(path.join(modules, 'kernel/net/tls/tls.ko')).checksums.has(name));
+  t.ok(shared.length > 10, `${shared.length} symbols were compared`);
 });
