@@ -36,10 +36,17 @@ export async function runMake(ctx: Context, args: readonly string[], { title, re
     const own = (await countMemoryKills(ctx.sys, events)) - ownBefore;
     // Without a limit of its own the compiler is killed when the machine is full: but others may be, too.
     const byMachine = (await countMemoryKills(ctx.sys, MACHINE_EVENTS)) - allBefore > 0 && tail.some((line) => /\bkilled\b/i.test(line));
-    if (own > 0 || byMachine) throw toolFailure(ctx, 'KM_BUILD_MEMORY', `out of memory while compiling ${title}`, error);
+    if (own > 0 || byMachine) throw toolFailure(ctx, 'KM_BUILD_MEMORY', `out of memory while compiling ${title}: ${own > 0 ? limitText(ctx) : 'the machine is full'}`, error);
     if (errno !== undefined) throw toolFailure(ctx, 'KM_MAKE_MISSING', 'make', error);
     if (timedOut) throw toolFailure(ctx, 'KM_BUILD_TIMEOUT', title, error);
     if (tail.some((line) => line.includes('No space left on device'))) throw toolFailure(ctx, 'KM_STATE_DIR', `no space is left for ${title}`, error);
     throw toolFailure(ctx, refused, `${title} could not be compiled`, error);
   }
+}
+
+/** The limit that was reached, and the file to set it in. */
+function limitText(ctx: Context): string {
+  const { memoryLimitBytes } = need(ctx, 'kernel');
+  const file = need(ctx, 'kernelFiles').memoryLimitFile;
+  return memoryLimitBytes === undefined || file === undefined ? 'the limit cannot be seen from here' : `limit ${Math.round(memoryLimitBytes / 2 ** 20)} MiB, at ${file}`;
 }

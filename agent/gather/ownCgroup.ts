@@ -11,6 +11,8 @@ const MAX_BYTES = 64 << 10;
 /** Limits of the agent's own cgroup, of whichever version. */
 export interface OwnLimits {
   readonly memoryLimitBytes: number | undefined;
+  /** Where that limit is set. */
+  readonly memoryLimitFile: string | undefined;
   readonly cpuLimit: number | undefined;
   /** Files that count processes killed for memory in the own cgroup. */
   readonly memoryEventFiles: readonly string[];
@@ -26,16 +28,16 @@ export async function readOwnLimits(sys: Sys, mounts: readonly Mount[]): Promise
     return folders(mountsOfType(mounts, 'cgroup').find(({ superOptions }) => superOptions.includes(controller)), membership);
   };
   const [memory, cpu] = [v1('memory'), v1('cpu')];
-  const memoryLimits = await Promise.all([
-    ...unified.map((folder) => limit(sys, [path.join(folder, 'memory.max')], ([text = '']) => parseMemoryLimit(text))),
-    ...memory.map((folder) => limit(sys, [path.join(folder, 'memory.limit_in_bytes')], ([text = '']) => parseMemoryLimit(text))),
-  ]);
+  const memoryFiles = [...unified.map((folder) => path.join(folder, 'memory.max')), ...memory.map((folder) => path.join(folder, 'memory.limit_in_bytes'))];
+  const memoryLimits = await Promise.all(memoryFiles.map((file) => limit(sys, [file], ([text = '']) => parseMemoryLimit(text))));
   const cpuLimits = await Promise.all([
     ...unified.map((folder) => limit(sys, [path.join(folder, 'cpu.max')], ([text = '']) => parseCpuLimit(text))),
     ...cpu.map((folder) => limit(sys, [path.join(folder, 'cpu.cfs_quota_us'), path.join(folder, 'cpu.cfs_period_us')], ([quota = '', period]) => parseCpuLimit(quota, period))),
   ]);
   const events = [...unified.slice(0, 1).map((folder) => path.join(folder, 'memory.events')), ...memory.slice(0, 1).map((folder) => path.join(folder, 'memory.oom_control'))];
-  return { memoryLimitBytes: smallest(memoryLimits), cpuLimit: smallest(cpuLimits), memoryEventFiles: events };
+  const memoryLimitBytes = smallest(memoryLimits);
+  const memoryLimitFile = memoryLimitBytes === undefined ? undefined : memoryFiles[memoryLimits.indexOf(memoryLimitBytes)];
+  return { memoryLimitBytes, memoryLimitFile, cpuLimit: smallest(cpuLimits), memoryEventFiles: events };
 }
 
 /** How many processes of the own cgroup were killed for memory so far; both versions write `oom_kill N`. */

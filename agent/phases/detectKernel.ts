@@ -62,6 +62,7 @@ async function detect(ctx: Context): Promise<void> {
     headerTree: node.headerTree,
     libbpfVersion: node.libbpfVersion,
     memoryEventFiles: node.limits.memoryEventFiles,
+    memoryLimitFile: node.limits.memoryLimitFile,
   };
 }
 
