@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { codedError } from './coded.js';
 import type { Context } from './context.js';
-import { asKmeshError, type KmeshError } from './errors.js';
+import type { KmeshError } from './errors.js';
 import { logError } from './report.js';
 import type { Phase, UndoScope } from './phase.js';
 
@@ -51,7 +52,7 @@ export async function runPhases(phases: readonly Phase[], ctx: Context): Promise
         ctx.log.info({ phase: phase.name, outcome: 'stopped', ms: elapsed() }, `${label}: stopped by ${ctx.stop.reason}, ${elapsed()} ms`);
         break;
       }
-      const failed = asKmeshError(thrown);
+      const failed = codedError(ctx, thrown);
       const outcome = forgo(phase, ctx, failed) ? 'forgone' : 'failed';
       const level = outcome === 'forgone' ? 'warn' : 'error';
       timings.push({ phase: phase.name, outcome, ms: elapsed() });
@@ -87,7 +88,7 @@ export async function undoPhases(begun: readonly Phase[], ctx: Context, scope: U
       const ms = Math.round(ctx.sys.now() - started);
       ctx.log.info({ phase: phase.name, outcome: 'undone', ms }, `phase ${phase.name}: undone, ${ms} ms`);
     } catch (thrown) {
-      const error = asKmeshError(thrown);
+      const error = codedError(ctx, thrown);
       errors.push(error);
       ctx.log.error({ phase: phase.name, outcome: 'undo failed' }, `phase ${phase.name}: could not be undone`);
       logError(ctx.log, ctx.options.logFormat, error);

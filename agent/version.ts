@@ -9,5 +9,6 @@ declare const KMESH_VERSION: string | undefined;
 export async function agentVersion(sys: Sys, root: string): Promise<string> {
   if (typeof KMESH_VERSION === 'string') return KMESH_VERSION;
   const text = await readIfThere(() => sys.readText(path.join(root, 'package.json'), 1 << 16));
-  return text === undefined ? 'of unknown version' : (JSON.parse(text) as { version: string }).version;
+  const version = /^  "version": "([^"]+)",?$/m.exec(text ?? '')?.[1];
+  return version ?? 'of unknown version';
 }
