@@ -51,6 +51,7 @@ export async function capabilitiesOf(ctx: Context, l4Programs: Fact): Promise<re
 export async function reportCapabilities(ctx: Context, l4Programs: Fact): Promise<void> {
   if (ctx.results.macros === undefined) return;
   const capabilities = await capabilitiesOf(ctx, l4Programs);
+  ctx.board.capabilities = capabilities;
   const title = 'what this node can do';
   ctx.log.info({ capabilities }, ctx.options.logFormat === 'json' ? title : `${title}\n${formatCapabilityTable(capabilities)}`);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isIP } from 'node:net';
 import path from 'node:path';
 import yargs, { type Argv, type Options as YargsOptions } from 'yargs';
 import { KmeshError } from './errors.js';
@@ -126,6 +127,9 @@ function agentOptions(values: Values, daemonArgs: readonly string[], vocabulary:
     require: required(optional('require') ?? '', vocabulary.capabilities),
     restart: oneOf(values, 'restart', RESTART),
     onStop: oneOf(values, 'on-stop', ON_STOP),
+    statusAddress: values['status-address'] === undefined ? undefined : address(values, 'status-address'),
+    statusPort: port(values, 'status-port'),
+    metricsPort: port(values, 'metrics-port'),
     logLevel: oneOf(values, 'log-level', LOG_LEVELS),
     logFormat: oneOf({ 'log-format': vocabulary.terminal ? 'pretty' : 'json', ...values }, 'log-format', ['json', 'pretty'] as const),
     daemonArgs,
@@ -156,6 +160,19 @@ function filePath(values: Values, name: string): string {
   const given = String(values[name]);
   if (given === '' || given.includes('\0')) throw usage(`--${name} needs a path`);
   return path.resolve(given);
+}
+
+function address(values: Values, name: string): string {
+  const given = String(values[name]);
+  if (isIP(given) === 0) throw usage(`--${name} is an IP address, not "${given}"`);
+  return given;
+}
+
+/** 0: any that is free. */
+function port(values: Values, name: string): number {
+  const given = String(values[name]);
+  if (!/^\d{1,5}$/.test(given) || Number(given) > 65535) throw usage(`--${name} is a port number, not "${given}"`);
+  return Number(given);
 }
 
 /** Each word is the name of a capability, or the first part of names: l4 stands for l4-ipv4 and l4-ipv6. */

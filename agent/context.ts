@@ -4,6 +4,7 @@ import type { Exec, StartService } from './exec.js';
 import type { Logger } from './log.js';
 import type { AgentOptions } from './options.js';
 import type { Results } from './results.js';
+import type { Board } from './status/board.js';
 import type { Sys } from './sys.js';
 
 /** Everything a phase may use. The world is only reached through `sys`, `exec` and `startService`. */
@@ -18,6 +19,8 @@ export interface Context {
   /** Aborted when the agent is told to stop; `reason` is the name of the signal. */
   readonly stop: AbortSignal;
   readonly results: Partial<Results>;
+  /** What the agent shows of itself while it runs. */
+  readonly board: Board;
 }
 
 /** A result that no phase has left. */

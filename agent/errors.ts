@@ -13,6 +13,7 @@ export const EXIT_CODES = {
   privileges: 16,
   requirement: 17,
   state: 18,
+  status: 19,
   unhealthy: 20,
 } as const;
 
@@ -333,6 +334,11 @@ export const ERRORS = {
     class: 'mounts',
     cause: 'The folder named by --attach-cgroup is no cgroup below the cgroup2 mount.',
     remedy: 'Create the cgroup before the start; name it relative to the root of the hierarchy.',
+  },
+  KM_STATUS_PORT: {
+    class: 'status',
+    cause: 'The port for probes and status, or the one for metrics, cannot be served.',
+    remedy: 'End what serves it (`ss -ltnp`), or choose other ports and addresses with --status-port, --metrics-port and --status-address.',
   },
   KM_DAEMON_MISSING: {
     class: 'daemon',

@@ -16,6 +16,7 @@ import { requirePrivileges } from './privileges.js';
 import { CAPABILITY_NAMES } from './requirements.js';
 import { SEQUENCE } from './sequence.js';
 import { stopOnSignals } from './supervisor/signals.js';
+import { Board } from './status/board.js';
 import { sys } from './sys.js';
 import { agentVersion } from './version.js';
 
@@ -51,7 +52,7 @@ async function onNode(line: Exclude<CommandLine, { command: 'help' | 'version' |
   if (command === 'run' || command === 'cleanup') await requirePrivileges(sys);
   const log = createLogger(options.logLevel, options.logFormat, command === 'plan' ? 2 : 1);
   const stop = command === 'cleanup' ? new AbortController().signal : stopOnSignals();
-  const ctx: Context = { options, root, log, sys, exec, startService, stop, results: {} };
+  const ctx: Context = { options, root, log, sys, exec, startService, stop, results: {}, board: new Board() };
   for (const hint of hints) log.warn(hint);
   switch (line.command) {
     case 'run':

@@ -23,6 +23,9 @@ export const agentTable = {
   require: text('Capabilities without which the start fails, separated by commas, for example l4 or l7'),
   restart: oneOf('When kmesh-daemon is started again after it died', RESTART, 'on-failure'),
   'on-stop': oneOf('What happens to the node when the agent stops', ON_STOP, 'auto'),
+  'status-address': text('Address that probes, status and metrics are served at; by default all'),
+  'status-port': text('Port of /healthz/..., /status and the page for people', '15021'),
+  'metrics-port': text('Port of /metrics', '15020'),
   'log-level': oneOf('Least severe level that is logged', LOG_LEVELS, 'info'),
   'log-format': text('json: one object a line; pretty: lines for people; default: pretty on a terminal'),
 } satisfies Record<string, YargsOptions>;

@@ -19,6 +19,10 @@ export interface AgentOptions {
   /** A folder below the root of the cgroup2 hierarchy, relative to it; undefined: the root itself. */
   readonly attachCgroup: string | undefined;
   readonly bpfFsPath: string;
+  /** Where probes, status and metrics are served; undefined: all addresses. */
+  readonly statusAddress: string | undefined;
+  readonly statusPort: number;
+  readonly metricsPort: number;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly logFormat: LogFormat;
   /** Last phase to run; undefined: all. */

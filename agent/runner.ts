@@ -31,6 +31,7 @@ export async function runPhases(phases: readonly Phase[], ctx: Context): Promise
   const begun: Phase[] = [];
   const timings: PhaseTiming[] = [];
   let error: KmeshError | undefined;
+  ctx.board.expect(phases);
   for (const [index, phase] of phases.entries()) {
     if (ctx.stop.aborted) break;
     const label = `phase ${phase.name} (${index + 1}/${phases.length})`;
@@ -41,10 +42,12 @@ export async function runPhases(phases: readonly Phase[], ctx: Context): Promise
       if (skipped === undefined) {
         ctx.log.debug({ phase: phase.name }, `${label}: started`);
         begun.push(phase);
+        ctx.board.phase(phase.name, { state: 'running' });
         await phase.run(ctx);
       }
       const outcome = skipped === undefined ? 'done' : 'skipped';
       timings.push({ phase: phase.name, outcome, ms: elapsed() });
+      ctx.board.phase(phase.name, { state: outcome, ms: elapsed(), ...(skipped === undefined ? {} : { reason: skipped.skip }) });
       ctx.log.info({ phase: phase.name, outcome, ms: elapsed() }, `${label}: ${skipped === undefined ? `done, ${elapsed()} ms` : `skipped, ${skipped.skip}`}`);
     } catch (thrown) {
       if (ctx.stop.aborted) {
@@ -54,6 +57,7 @@ export async function runPhases(phases: readonly Phase[], ctx: Context): Promise
       }
       const failed = codedError(ctx, thrown);
       const outcome = forgo(phase, ctx, failed) ? 'forgone' : 'failed';
+      ctx.board.phase(phase.name, { state: outcome, ms: elapsed(), reason: `${failed.code}: ${failed.detail}` });
       const level = outcome === 'forgone' ? 'warn' : 'error';
       timings.push({ phase: phase.name, outcome, ms: elapsed() });
       ctx.log[level]({ phase: phase.name, outcome, ms: elapsed() }, `${label}: failed, ${elapsed()} ms${outcome === 'forgone' ? `; the node comes up without ${phase.serves}` : ''}`);

@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import fs from 'fs-extra';
+import { type HttpServer, type HttpServing, serveHttp } from './httpServer.js';
 
 export interface Entry {
   readonly kind: 'file' | 'directory' | 'other';
@@ -80,6 +81,10 @@ export interface Sys {
   followKernelLog(): KernelLog | undefined;
   /** GET on loopback; undefined when nobody answers within `timeoutMs`. */
   httpGet(url: string, timeoutMs: number): Promise<HttpAnswer | undefined>;
+  /** Serves GET until it is closed. @throws EADDRINUSE, EACCES, EADDRNOTAVAIL */
+  serveHttp(serving: HttpServing): Promise<HttpServer>;
+  /** Memory of this process, in bytes. */
+  residentBytes(): number;
   /** Resolves after `ms` milliseconds, or at once when `signal` is aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Sends a signal to one process, or to a group when `pid` is negative; false when it is gone. */
@@ -148,6 +153,8 @@ export const sys: Sys = {
   },
   followKernelLog,
   httpGet,
+  serveHttp,
+  residentBytes: () => process.memoryUsage.rss(),
   async sleep(ms, signal) {
     await delay(ms, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
       if (!isErrno(error, 'ABORT_ERR')) throw error;

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type http from 'node:http';
 import path from 'node:path';
+import { metricsText } from './admin/metrics.js';
 import { serveAdmin, type Page } from './admin/server.js';
 import { configDump, mapsView } from './admin/views.js';
 import { Applier, type Applied } from './applier.js';
@@ -109,6 +110,7 @@ function pages(options: DaemonOptions, dataplane: Dataplane, steering: Steering,
     ['/options', { summary: 'the options in force', answer: () => ({ status: 200, body: options }) }],
     ['/config_dump', { summary: 'what came, what it means here, what is not enforced', answer: () => ({ status: 200, body: configDump(applier.applied, status(), dataplane.l7) }) }],
     ['/bpf/kmesh/maps', { summary: 'what the eBPF maps hold, and the counters', answer: () => ({ status: 200, body: mapsView(dataplane.read(), dataplane.counters(), dataplane.module()) }) }],
+    ['/metrics', { summary: 'counts and states for Prometheus', answer: () => ({ status: 200, body: metricsOf(dataplane, steering, applier, status()) }) }],
     [
       '/healthz/ready',
       {
@@ -120,4 +122,9 @@ function pages(options: DaemonOptions, dataplane: Dataplane, steering: Steering,
       },
     ],
   ]);
+}
+
+function metricsOf(dataplane: Dataplane, steering: Steering, applier: Applier, status: XdsStatus | undefined): string {
+  const { applied } = applier;
+  return metricsText({ totals: dataplane.totals(), module: dataplane.module()?.counters, applied, status, readiness: readiness(steering.attached, applied, status, dataplane.l7) });
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { capabilitiesOf, reportCapabilities } from '../capabilityReport.js';
 import type { Context } from '../context.js';
+import { serveStatus } from '../endpoints.js';
 import { asKmeshError, type KmeshError } from '../errors.js';
 import { exitStatus } from '../exec.js';
 import type { Phase } from '../phase.js';
 import { no, unknown, yes } from '../probe/fact.js';
 import { logError } from '../report.js';
 import { checkRequirements } from '../requirements.js';
+import { agentVersion } from '../version.js';
 import { phasesUntil, runPhases, timingSummary, undoPhases } from '../runner.js';
 
 /** Mounted into every pod that has a service account; its absence means that this is no pod. */
@@ -14,13 +16,29 @@ const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/tok
 
 const IN_FORCE = yes('the programs are in force');
 
-/** Brings the node up and keeps it up until it is told to stop. @returns the exit code */
+/**
+ * Brings the node up, keeps it up until it is told to stop, and shows meanwhile how it is.
+ *
+ * @returns the exit code
+ * @throws KM_STATUS_PORT
+ */
 export async function run(ctx: Context, sequence: readonly Phase[]): Promise<number> {
+  ctx.stop.addEventListener('abort', () => void (ctx.board.stopping = String(ctx.stop.reason)));
+  const close = await serveStatus(ctx, await agentVersion(ctx.sys, ctx.root));
+  try {
+    return await bringUpAndHold(ctx, sequence);
+  } finally {
+    await close();
+  }
+}
+
+async function bringUpAndHold(ctx: Context, sequence: readonly Phase[]): Promise<number> {
   const phases = phasesUntil(sequence, ctx.options.until);
   const { begun, timings, error: failedPhase, stopped } = await runPhases(phases, ctx);
   ctx.log.info({ timings }, timingSummary(timings));
   const holders = begun.filter((phase) => phase.hold !== undefined);
   const error = failedPhase ?? (stopped || holders.length === 0 ? undefined : await unmetRequirement(ctx));
+  if (error !== undefined) ctx.board.error = { code: error.code, detail: error.detail, remedy: error.remedy };
   if (error !== undefined) await reportCapabilities(ctx, no(`the start failed: ${error.code}`));
   if (error !== undefined || stopped) {
     const undone = await undoPhases(begun, ctx, ctx.options.onStop === 'cleanup' ? 'all' : 'run');

@@ -2,6 +2,7 @@
 import { type Context, failure } from '../context.js';
 import { describeExit, ExecError, type Exit, exitStatus, type Service } from '../exec.js';
 import { EXIT_CODES, type KmeshError } from '../errors.js';
+import type { DaemonView } from '../status/board.js';
 import { toolFailure } from '../tool.js';
 import { restartDelay, type RestartTimes } from './backoff.js';
 import { recordProcesses } from './processes.js';
@@ -40,6 +41,7 @@ export class Supervisor {
       throw error;
     });
     this.#service = service;
+    this.#show({ state: 'starting', pid: service.pid });
     await recordProcesses(this.#ctx, service.pid);
     const exited = await this.#untilReadyOrExit(service);
     if (this.#ctx.stop.aborted) throw new Error(`stopped by ${this.#ctx.stop.reason} before kmesh-daemon was ready`);
@@ -62,6 +64,7 @@ export class Supervisor {
       failures = healthy ? 1 : failures + 1;
       if (options.restart === 'never') throw this.#exitFailure(service, exit, 'and --restart is never');
       if (failures >= this.#times.limit) throw this.#exitFailure(service, exit, `${failures} times in a row`);
+      this.#show({ state: 'waiting-to-restart', lastEnd: { how: describeExit(exit), tail: service.tail() } });
       const delay = restartDelay(this.#times, failures, sys.random());
       log.warn({ exit, failures, delayMs: delay, tail: service.tail() }, `kmesh-daemon ended (${describeExit(exit)}); it is started again in ${delay} ms`);
       await sys.sleep(delay, stop);
@@ -75,6 +78,7 @@ export class Supervisor {
     const { log, sys, stop } = this.#ctx;
     const service = this.#service;
     this.#service = undefined;
+    this.#show({ state: 'absent' });
     if (service === undefined) return;
     const signal = stop.reason === 'SIGINT' ? 'SIGINT' : 'SIGTERM';
     service.kill(signal);
@@ -96,6 +100,7 @@ export class Supervisor {
     });
     if (service === undefined) return;
     this.#service = service;
+    this.#show({ state: 'starting', pid: service.pid, restarts: this.#ctx.board.daemon.restarts + 1 });
     await recordProcesses(this.#ctx, service.pid);
     if ((await this.#untilReadyOrExit(service)) === undefined) this.#ctx.log.info('kmesh-daemon is ready again');
   }
@@ -111,13 +116,21 @@ export class Supervisor {
     const ready = await waitUntilReady(this.#ctx, this.#command.port, AbortSignal.any([exited.signal, stop]));
     if (ready !== undefined) {
       this.#readyAt = sys.now();
+      this.#show({ state: 'running', pid: service.pid });
       if (ready.requestPrograms !== undefined) this.#ctx.results.requestPrograms = ready.requestPrograms;
     }
     return exited.signal.aborted ? exit : undefined;
   }
 
+  #show(change: Partial<DaemonView> & Pick<DaemonView, 'state'>): void {
+    const { board } = this.#ctx;
+    const { pid: _, ...before } = board.daemon;
+    board.daemon = { ...before, ...change };
+  }
+
   #exitFailure(service: Service, exit: Exit, when: string): KmeshError {
     this.#service = undefined;
+    this.#show({ state: 'absent', lastEnd: { how: describeExit(exit), tail: service.tail() } });
     // An early exit 0 is a failure too, and must not read as success.
     const exitCode = exit.code === 0 ? EXIT_CODES.daemon : exitStatus(exit);
     return failure(this.#ctx, 'KM_DAEMON_EXITED', `kmesh-daemon ended (${describeExit(exit)}) ${when}`, { tail: service.tail(), exitCode });

@@ -4,7 +4,7 @@ import { attachHooks, type AttachedHook } from './attach.js';
 import { closeObject, loadObject, type KeptSize, type LoadedObject } from './load.js';
 import { KMESH_MODULE, readModule, readModuleCounters, type ModulePlace, type ModuleState } from './module.js';
 import { otherMapsFolders, checkPinRoot, removeMaps } from './pins.js';
-import { readContents, readCounters, type Counters } from './read.js';
+import { readContents, readCounters, readTotals, type Counters, type Totals } from './read.js';
 import type { MapSizes } from './records.js';
 import { Requests, type L7State } from './requests.js';
 import { applyOperations } from './write.js';
@@ -14,7 +14,7 @@ export { removePins, type RemovedPins } from './pins.js';
 export type { AttachedHook } from './attach.js';
 export type { KeptSize } from './load.js';
 export { reasonName } from './layout.js';
-export type { Counters } from './read.js';
+export type { Counters, Totals } from './read.js';
 export type { MapSizes } from './records.js';
 export type { L7State } from './requests.js';
 
@@ -113,6 +113,11 @@ export class Dataplane {
   }
 
   /** @throws DataplaneError */
+  totals(): Totals {
+    return readTotals(this.#loaded.maps);
+  }
+
+  /** Of every listener, cluster and endpoint too. @throws DataplaneError */
   counters(): Counters {
     return readCounters(this.#loaded.maps);
   }

@@ -10,17 +10,21 @@ import type { ClusterCounters, EndpointCounters, ListenerCounters } from './stat
 
 type Maps = Readonly<Record<AnyMapName, BpfMap>>;
 
-export interface Counters {
+/** Sums of the node; how many there are does not depend on the mesh. */
+export interface Totals {
+  /** Connections by what became of them, all reasons. */
+  readonly reasons: Readonly<Record<ReasonName, number>>;
+  /** Requests by what became of them. */
+  readonly l7: Readonly<Record<L7EventName, number>>;
+}
+
+export interface Counters extends Totals {
   /** By listener id. */
   readonly listeners: ReadonlyMap<number, ListenerCounters>;
   /** By cluster id. */
   readonly clusters: ReadonlyMap<number, ClusterCounters>;
   /** By endpoint id. */
   readonly endpoints: ReadonlyMap<number, EndpointCounters>;
-  /** Connections by what became of them, all reasons. */
-  readonly reasons: Readonly<Record<ReasonName, number>>;
-  /** Requests by what became of them. */
-  readonly l7: Readonly<Record<L7EventName, number>>;
 }
 
 /** @throws DataplaneError KM_MAP_ACCESS, also for a record that no version of this layout writes. */
@@ -49,9 +53,13 @@ export function readCounters(maps: Maps): Counters {
     listeners: new Map(pairs(maps, 'km_listener_state', RECORDS.km_listener_state)),
     clusters: new Map(pairs(maps, 'km_cluster_state', RECORDS.km_cluster_state)),
     endpoints: new Map(pairs(maps, 'km_endpoint_state', RECORDS.km_endpoint_state)),
-    reasons: readPerCpu(maps.km_reason, ENUMS.km_reason),
-    l7: readPerCpu(maps.km_l7, ENUMS.km_l7_event),
+    ...readTotals(maps),
   };
+}
+
+/** @throws DataplaneError KM_MAP_ACCESS. */
+export function readTotals(maps: Maps): Totals {
+  return { reasons: readPerCpu(maps.km_reason, ENUMS.km_reason), l7: readPerCpu(maps.km_l7, ENUMS.km_l7_event) };
 }
 
 function pairs<K, V>(maps: Maps, name: MapName, codecs: { readonly key: Codec<K>; readonly value: { read: Codec<V>['read'] } }): [K, V][] {

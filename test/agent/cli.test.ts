@@ -24,6 +24,9 @@ t.test('without arguments the node is brought up at the places of the contract',
     cgroup2Path: '/mnt/kmesh_cgroup2',
     attachCgroup: undefined,
     bpfFsPath: '/sys/fs/bpf',
+    statusAddress: undefined,
+    statusPort: 15021,
+    metricsPort: 15020,
     logLevel: 'info',
     logFormat: 'json',
     until: undefined,
@@ -49,6 +52,7 @@ const understood: readonly (readonly [string, string[], Partial<AgentOptions>])[
   ['a list of capabilities', ['--require=l7, pod-management'], { require: ['l7-http', 'pod-management'] }],
   ['a phase', ['--until', 'compile-bpf'], { until: 'compile-bpf' }],
   ['a relative path', ['--state-dir', 'state'], { stateDir: `${process.cwd()}/state` }],
+  ['ports and an address', ['--status-port=0', '--metrics-port', '9090', '--status-address', '::1'], { statusPort: 0, metricsPort: 9090, statusAddress: '::1' }],
   ['a negative number for the daemon', ['--some-number', '-5'], { daemonArgs: ['--some-number', '-5'] }],
 ];
 
@@ -57,6 +61,8 @@ t.test('understood', async (t) => {
 });
 
 const refused: readonly (readonly [string, string[], string, RegExp])[] = [
+  ['a port that is none', ['--status-port', '65536'], 'KM_USAGE', /--status-port is a port number, not "65536"/],
+  ['an address that is none', ['--status-address', 'localhost'], 'KM_USAGE', /--status-address is an IP address, not "localhost"/],
   ['a command that is none', ['rnu'], 'KM_USAGE', /unknown command "rnu", did you mean "run"\?/],
   ['a mode that is not built', ['--mode=workload'], 'KM_MODE_NOT_BUILT', /workload/],
   ['its alias', ['-mode=dual-engine'], 'KM_MODE_NOT_BUILT', /dual-engine/],

@@ -88,7 +88,7 @@ t.test('comes up, holds, and on SIGTERM leaves nothing but the build cache', asy
   const folder = temporaryFolder(t);
   const state = path.join(folder, 'state');
   const before = readFileSync('/proc/self/mountinfo', 'utf8');
-  const agent = start(['--mode=ads', '--state-dir', state, '--cgroup2-path', path.join(folder, 'a/cgroup2'), '--bpf-fs-path', path.join(folder, 'bpf'), '--admin-port', '15299', '--log-format=json']);
+  const agent = start(['--mode=ads', '--state-dir', state, '--cgroup2-path', path.join(folder, 'a/cgroup2'), '--bpf-fs-path', path.join(folder, 'bpf'), '--admin-port', '15299', '--status-port', '0', '--metrics-port', '0', '--log-format=json']);
   const lines: Record<string, unknown>[] = [];
   let up: () => void = () => {};
   const ready = new Promise<void>((resolve) => (up = resolve));

@@ -10,6 +10,7 @@ import type { Context } from '../../agent/context.js';
 import { exec, startService } from '../../agent/exec.js';
 import type { AgentOptions } from '../../agent/options.js';
 import type { Results } from '../../agent/results.js';
+import { Board } from '../../agent/status/board.js';
 import { type Sys, sys } from '../../agent/sys.js';
 
 export const projectRoot = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
@@ -56,6 +57,9 @@ export function testContext(folder: string, given: Given = {}): TestContext {
     cgroup2Path: path.join(folder, 'cgroup2'),
     attachCgroup: undefined,
     bpfFsPath: path.join(folder, 'bpf'),
+    statusAddress: '127.0.0.1',
+    statusPort: 0,
+    metricsPort: 0,
     logLevel: 'trace',
     logFormat: 'json',
     until: undefined,
@@ -80,6 +84,7 @@ export function testContext(folder: string, given: Given = {}): TestContext {
     startService,
     stop: stop.signal,
     results: { ...given.results },
+    board: new Board(),
     lines,
     abort: (signal = 'SIGTERM') => stop.abort(signal),
   };

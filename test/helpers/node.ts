@@ -56,7 +56,7 @@ export class TestNode {
   /** Starts the agent; `lineOf` tells how far it is. */
   start(): void {
     const inCgroup = this.#options.inside ? [compileTool('in-cgroup'), this.#options.cgroup] : [];
-    const words = [...inCgroup, process.execPath, path.join(ROOT, 'agent.js'), '--mode=ads', '--state-dir', this.stateDir, '--cgroup2-path', this.cgroup2Path, '--attach-cgroup', path.basename(this.#options.cgroup), '--log-format', 'json', ...(this.#options.args ?? [])];
+    const words = [...inCgroup, process.execPath, path.join(ROOT, 'agent.js'), '--mode=ads', '--state-dir', this.stateDir, '--cgroup2-path', this.cgroup2Path, '--attach-cgroup', path.basename(this.#options.cgroup), '--log-format', 'json', '--status-port', '0', '--metrics-port', '0', ...(this.#options.args ?? [])];
     this.#agent = spawn(words[0]!, words.slice(1), {
       env: { ...process.env, XDS_ADDRESS: this.#options.xdsAddress, ...this.#options.env },
       stdio: ['ignore', 'pipe', 'inherit'],

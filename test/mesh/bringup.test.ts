@@ -125,6 +125,15 @@ t.test('up, steered, down, and nothing is left', async (t) => {
   t.same(said(await connectFrom(cgroup, client, '10.96.0.12', 80)), ['ECONNREFUSED'], 'BlackHoleCluster refuses');
   t.same(said(await connectFrom(makeCgroup(), client, SERVICE, 80)), ['ENETUNREACH'], 'a process outside of --attach-cgroup is not steered');
 
+  const { statusPort, metricsPort } = node.log.find((line) => line['statusPort'] !== undefined) as unknown as Record<string, number>;
+  const get = (port: number, page: string): Promise<Response> => fetch(`http://127.0.0.1:${port}${page}`);
+  for (const page of ['/healthz/startup', '/healthz/live', '/healthz/ready']) t.equal((await get(statusPort!, page)).status, 200, `${page} says so`);
+  t.match(await (await get(statusPort!, '/status')).json(), { started: true, ready: { ready: true }, daemon: { state: 'running' }, capabilities: [{ name: 'l4-ipv4', state: 'on' }] });
+  t.match(await (await get(statusPort!, '/')).text(), /<span class="good">ready<\/span>/);
+  const metrics = await (await get(metricsPort!, '/metrics')).text();
+  t.ok(Number(/^kmesh_connections_total\{reason="steered"\} (\d+)$/m.exec(metrics)?.[1]) >= 20_010, 'connections are counted');
+  t.match(metrics, /^kmesh_agent_ready 1$/m);
+
   t.equal(await node.stop(), 0, 'SIGTERM ends it with 0');
   t.same(traces(node), before, 'no mount, pin, process or file is left but the build cache');
   t.same(said(await connectFrom(cgroup, client, SERVICE, 80)), ['ENETUNREACH'], 'and nothing is steered');
