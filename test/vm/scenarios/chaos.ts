@@ -24,8 +24,10 @@ const REQUESTS = 10_000;
 /** A second, over all connections. */
 const RATE = 100;
 const CYCLES = 100;
-/** Of each ten cycles the last is an upgrade by a new agent, which drains the module and exchanges it; in two the daemon is killed. */
-const UPGRADE_AT = 9;
+/** Of so many cycles the last is an upgrade by a new agent, which drains the module and exchanges it; in two others the daemon is killed. */
+const PERIOD = 10;
+/** On the debug kernel each start of a daemon takes minutes: the verifier runs under KASAN and lockdep, all of it under emulation. */
+const DEBUG_PERIOD = 50;
 const KILL_AT = [2, 6];
 /** An agent leaves everything in place when it stops, and the next one finds it. */
 const KEEP = ['--on-stop', 'keep'];
@@ -49,7 +51,7 @@ export async function run(t: Checks, context: Context): Promise<void> {
   t.ok(changes.rounds > 0, 'routes, endpoints and clusters came and went', changes.rounds);
   t.note(`${changes.rounds} rounds of changes`);
 
-  await until('requests are routed again', ROUTES_AGAIN_MS, routes);
+  await until('requests are routed again', ROUTES_AGAIN_MS * context.slowness, routes);
   await endpoints.stop();
   const backends = await startBackends(mesh, context);
   await checkEveryCase(t, table, context, 'afterwards');
@@ -64,23 +66,24 @@ async function cycles(t: Checks, context: Context, first: Agent, mesh: ProofMesh
   let agent = first;
   let builds: readonly ['kmesh' | 'other', 'kmesh' | 'other'] = ['kmesh', 'other'];
   let upgrades = 0;
+  const period = context.kernel === 'debug' ? DEBUG_PERIOD : PERIOD;
   for (let cycle = 0; cycle < CYCLES; cycle++) {
-    if (cycle % 10 === UPGRADE_AT) {
+    if (cycle % period === period - 1) {
       const before = buildId();
       await agent.stop();
-      agent = await startAgent(context, mesh, context.modules[builds[1]], cycle + 10 > CYCLES ? [] : KEEP);
+      agent = await startAgent(context, mesh, context.modules[builds[1]], cycle + period > CYCLES ? [] : KEEP);
       if (buildId() !== before) upgrades++;
       builds = [builds[1], builds[0]];
       t.note(`${cycle + 1} cycles, ${load.failures} failed requests`);
     } else {
       await remove(context);
       await context.sh('insmod', context.modules[builds[0]]!);
-      if (KILL_AT.includes(cycle % 10)) killDaemon();
+      if (KILL_AT.includes(cycle % period)) killDaemon();
       // The others go on while the daemon has not come yet, or is about to attach.
-      if (cycle % 2 === 0) await until('requests are routed again', ROUTES_AGAIN_MS, routes);
+      if (cycle % 2 === 0) await until('requests are routed again', ROUTES_AGAIN_MS * context.slowness, routes);
     }
   }
-  t.equal(upgrades, CYCLES / 10, `${CYCLES} times removed and inserted, of these upgrades to another build`);
+  t.equal(upgrades, CYCLES / period, `${CYCLES} times removed and inserted, of these ${CYCLES / period} upgrades to another build`);
   return agent;
 }
 
