@@ -4,8 +4,8 @@ import path from 'node:path';
 import yargs, { type Argv, type Options as YargsOptions } from 'yargs';
 import { KmeshError } from './errors.js';
 import { didYouMean, nearest } from './nearest.js';
-import { agentTable, bundleTable, COMMAND_NAMES, COMMANDS, type CommandName, inspectTable } from './optionTable.js';
-import { type AgentOptions, type InspectOptions, LOG_LEVELS, MODES, ON_STOP, RESTART } from './options.js';
+import { agentTable, bundleTable, COMMAND_NAMES, COMMANDS, type CommandName, doctorTable, inspectTable } from './optionTable.js';
+import { type AgentOptions, type DoctorOptions, type InspectOptions, LOG_LEVELS, MODES, ON_STOP, RESTART } from './options.js';
 
 /** What the command line may name besides options. */
 export interface Vocabulary {
@@ -20,6 +20,7 @@ export type CommandLine =
   | { readonly command: 'version' }
   | { readonly command: 'run' | 'plan' | 'cleanup'; readonly options: AgentOptions; readonly hints: readonly string[] }
   | { readonly command: 'bundle'; readonly options: AgentOptions; readonly output: string | undefined; readonly hints: readonly string[] }
+  | { readonly command: 'doctor'; readonly options: AgentOptions; readonly doctor: DoctorOptions; readonly hints: readonly string[] }
   | { readonly command: 'inspect'; readonly options: InspectOptions };
 
 type Values = Readonly<Record<string, unknown>>;
@@ -34,15 +35,17 @@ export async function parseCommandLine(argv: readonly string[], vocabulary: Voca
   const named = first !== '' && !first.startsWith('-');
   if (named && !isCommand(first)) throw usage(`unknown command "${first}"${didYouMean(first, COMMAND_NAMES)}`);
   const command: CommandName = named && isCommand(first) ? first : 'run';
-  const table: Record<string, YargsOptions> = command === 'inspect' ? inspectTable : command === 'bundle' ? bundleTable : agentTable;
+  const tables: Readonly<Record<CommandName, Record<string, YargsOptions>>> = { run: agentTable, plan: agentTable, cleanup: agentTable, bundle: bundleTable, doctor: doctorTable, inspect: inspectTable };
+  const table = tables[command];
   const { values, rest, parser } = parse(words.slice(named ? 1 : 0), table);
   if (values['help'] === true) return { command: 'help', text: await helpText(parser, vocabulary) };
   if (values['version'] === true) return { command: 'version' };
-  const takesUnknown = command === 'run' || command === 'plan';
+  const takesUnknown = command === 'run' || command === 'plan' || command === 'doctor';
   checkRest(rest, takesUnknown, Object.keys(table));
   if (command === 'inspect') return { command, options: inspectOptions(values) };
   if (command === 'bundle') return { command, options: agentOptions(values, rest, vocabulary), output: values['output'] === undefined ? undefined : filePath(values, 'output'), hints: [] };
-  return { command, options: agentOptions(values, rest, vocabulary), hints: takesUnknown ? typingHints(rest) : [] };
+  if (command === 'doctor') return { command, options: agentOptions(values, rest, vocabulary), doctor: doctorOptions(values), hints: typingHints(rest, Object.keys(table)) };
+  return { command, options: agentOptions(values, rest, vocabulary), hints: takesUnknown ? typingHints(rest, Object.keys(table)) : [] };
 }
 
 /** The old scripts took `-mode=ads` with one dash. */
@@ -89,13 +92,19 @@ function checkRest(rest: readonly string[], takesUnknown: boolean, known: readon
 const optionName = (word: string): string | undefined => /^--?([^=-][^=]*)/.exec(word)?.[1];
 
 /** Words for the daemon that look like a misspelt option of the agent. */
-function typingHints(rest: readonly string[]): readonly string[] {
-  const known = Object.keys(agentTable);
+function typingHints(rest: readonly string[], known: readonly string[]): readonly string[] {
   return rest.flatMap((word) => {
     const name = optionName(word);
     const meant = name === undefined ? undefined : nearest(name, known);
     return meant === undefined ? [] : [`the agent does not know --${name} and passes it to kmesh-daemon; did you mean --${meant}?`];
   });
+}
+
+function doctorOptions(values: Values): DoctorOptions {
+  const file = (name: string): string | undefined => (values[name] === undefined ? undefined : filePath(values, name));
+  const found = { json: values['json'] === true, hostRoot: file('host-root'), capture: file('capture'), connect: values['connect'] === true };
+  if (found.hostRoot !== undefined && (found.capture !== undefined || found.connect)) throw usage('--host-root looks at a folder: it goes neither with --capture nor with --connect');
+  return found;
 }
 
 function inspectOptions(values: Values): InspectOptions {

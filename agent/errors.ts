@@ -94,6 +94,16 @@ export const ERRORS = {
     cause: 'A file with facts about the kernel cannot be read or is not what it should be.',
     remedy: 'Check that the file exists, is readable and is of the right kind.',
   },
+  KM_HOST_ROOT: {
+    class: 'kernel',
+    cause: 'The folder named by --host-root does not hold the files of a host.',
+    remedy: 'Unpack the archive that `doctor --capture FILE` wrote (tar -xf FILE) and name the folder kmesh-capture in it.',
+  },
+  KM_CAPTURE: {
+    class: 'state',
+    cause: 'The archive named by --capture cannot be written.',
+    remedy: 'Name a file in a folder that you may write to and that has room.',
+  },
   KM_HELPERS_MISSING: {
     class: 'helpers',
     cause: 'No uapi header linux/bpf.h was found, and the kernel has no BTF that could answer instead.',

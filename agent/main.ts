@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type CommandLine, parseCommandLine } from './cli.js';
 import { bundle } from './commands/bundle.js';
 import { cleanup } from './commands/cleanup.js';
+import { doctor } from './commands/doctor.js';
 import { inspect } from './commands/inspect.js';
 import { plan } from './commands/plan.js';
 import { run } from './commands/run.js';
@@ -42,6 +43,9 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'inspect':
       await inspect(sys, root, line.options, print);
       return 0;
+    case 'doctor':
+      for (const hint of line.hints) process.stderr.write(`${hint}\n`);
+      return await doctor({ sys, exec, options: line.options, root }, line.doctor, SEQUENCE, print);
     default:
       return await onNode(line, root);
   }

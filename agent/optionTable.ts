@@ -33,6 +33,15 @@ export const agentTable = {
 /** Options of `bundle`. */
 export const bundleTable = { ...agentTable, output: text('File to write; by default kmesh-RELEASE-ARCHITECTURE.tar in the current folder') } satisfies Record<string, YargsOptions>;
 
+/** Options of `doctor`: those of a run, which decide what is looked at, and its own. */
+export const doctorTable = {
+  ...agentTable,
+  json: { type: 'boolean', default: false, describe: 'Print one JSON object' },
+  'host-root': text('Look at the captured folder of a host instead of this one'),
+  capture: text('Write an archive (tar) of what was looked at, without secrets, for --host-root elsewhere'),
+  connect: { type: 'boolean', default: false, describe: 'Connect to the control plane, too, for some seconds at most' },
+} satisfies Record<string, YargsOptions>;
+
 /** Options of `inspect`. */
 export const inspectTable = {
   json: { type: 'boolean', default: false, describe: 'Print one JSON object' },
@@ -48,6 +57,7 @@ export const COMMANDS = {
   plan: 'Print what run would do here and why; changes nothing',
   cleanup: 'Remove what a run left: pins, mounts, processes, build results',
   bundle: 'Write the finished build of this node to a file, for --bundle on nodes of the same kernel without compilers',
+  doctor: 'Check everything that a start needs and say what to do; changes nothing, for every user',
   inspect: 'Print kernel, helpers, macros and capabilities; changes nothing, for every user',
 } as const;
 

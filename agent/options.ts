@@ -46,6 +46,17 @@ export interface AgentOptions {
   readonly daemonArgs: readonly string[];
 }
 
+/** Options of `doctor` besides those of a run. */
+export interface DoctorOptions {
+  readonly json: boolean;
+  /** A captured folder that is looked at instead of this host. */
+  readonly hostRoot: string | undefined;
+  /** Archive to write of what was looked at. */
+  readonly capture: string | undefined;
+  /** Connect to the control plane, too. */
+  readonly connect: boolean;
+}
+
 /** Options of `inspect`: inputs that replace those of the running machine. */
 export interface InspectOptions {
   readonly json: boolean;

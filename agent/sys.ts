@@ -61,6 +61,8 @@ export interface Sys {
   removeTree(target: string): Promise<void>;
   /** The file is either the old or the new one at any time, also after a power loss, whoever else writes it. */
   writeFileAtomically(file: string, data: string | Uint8Array): Promise<void>;
+  /** The same for bytes that only their owner may read (mode 0600). */
+  writePrivateFile(file: string, bytes: Uint8Array): Promise<void>;
   /**
    * Takes a lock on a file (flock(2)), which is made if need be; undefined: somebody else holds it. The kernel gives it up
    * with its process, whatever pid namespace that is in.
@@ -132,7 +134,8 @@ export const sys: Sys = {
     }
   },
   removeTree: (target) => fs.remove(target),
-  writeFileAtomically,
+  writeFileAtomically: (file, data) => writeFileAtomically(file, data, 0o666),
+  writePrivateFile: (file, bytes) => writeFileAtomically(file, bytes, 0o600),
   tryLock,
   sync,
   writeExisting: (file, text) => fs.writeFile(file, text, { flag: 'r+' }),
@@ -218,11 +221,12 @@ async function makeFolders(folder: string): Promise<readonly string[]> {
   return made;
 }
 
-async function writeFileAtomically(file: string, data: string | Uint8Array): Promise<void> {
+/** @param mode less the umask */
+async function writeFileAtomically(file: string, data: string | Uint8Array, mode: number): Promise<void> {
   // Random: pids come again in other pid namespaces that share the folder.
   const partial = `${file}.${randomBytes(6).toString('hex')}.partial`;
   try {
-    await fs.writeFile(partial, data, { flush: true });
+    await fs.writeFile(partial, data, { flush: true, mode });
     await fs.rename(partial, file);
   } catch (error) {
     await fs.remove(partial);

@@ -6,7 +6,8 @@ import { createLogger, type Logger } from './log.js';
 import { DataplaneError } from './maps/errors.js';
 import { removePins } from './maps/pins.js';
 import { parseOptions, UsageError, type DaemonOptions } from './options.js';
-import { runDaemon } from './run.js';
+import { checkControlPlane } from './check.js';
+import { runDaemon, xdsOptions } from './run.js';
 
 /** Exit codes; the agent passes them on when it ends because of the daemon. docs/errors.md explains them. */
 const EXIT = { ok: 0, internal: 1, usage: 2, dataplane: 3, controlPlane: 4, admin: 5 } as const;
@@ -56,6 +57,10 @@ async function main(argv: readonly string[]): Promise<number> {
   });
   try {
     if (options.cleanup) return cleanup(pinRoot(options), log);
+    if (options.check !== undefined) {
+      process.stdout.write(`${JSON.stringify({ checks: await checkControlPlane(xdsOptions(options), options.check === 'connect') })}\n`);
+      return EXIT.ok;
+    }
     takeOwnGid();
     await runDaemon(options, pinRoot(options), log);
     return EXIT.ok;

@@ -17,6 +17,8 @@ export interface DaemonOptions {
   readonly sizes: MapSizes;
   /** Only remove the pins below `bpfFsPath`, then end. */
   readonly cleanup: boolean;
+  /** Only check the way to the control plane, print the answers, then end. */
+  readonly check: 'files' | 'connect' | undefined;
 }
 
 /** Thrown for arguments that cannot be used; `message` names the argument. */
@@ -47,6 +49,7 @@ const table = {
   'max-virtual-hosts': size('Virtual hosts of all route tables (map km_vhost)', 65536),
   'max-domains': size('Host names of all virtual hosts, and as many with a wildcard (maps km_domain, km_wild)', 262144),
   'max-route-steps': size('Steps of the routes of all virtual hosts (map km_step)', 524288),
+  check: { choices: ['files', 'connect'] as const, describe: 'Print as JSON whether the address, root certificate and token of the control plane can be used, and with connect what it answers; then end' },
   cleanup: { type: 'boolean', default: false, describe: 'Remove pinned links and maps, then end' },
 } satisfies Record<string, YargsOptions>;
 
@@ -74,9 +77,10 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv = p
       throw new UsageError(message ?? error.message);
     })
     .parseSync();
-  if (!given.cleanup && given.objects === '') throw new UsageError('--objects names the folder of the compiled eBPF objects and is needed');
+  const runs = !given.cleanup && given.check === undefined;
+  if (runs && given.objects === '') throw new UsageError('--objects names the folder of the compiled eBPF objects and is needed');
   const xdsAddress = given['xds-address'] || env['XDS_ADDRESS'] || '';
-  if (!given.cleanup && xdsAddress === '') throw new UsageError('no control plane: set XDS_ADDRESS (or --xds-address) to host:port, namespace:service or file:///path');
+  if (runs && xdsAddress === '') throw new UsageError('no control plane: set XDS_ADDRESS (or --xds-address) to host:port, namespace:service or file:///path');
   return {
     mode: 'ads',
     objects: given.objects,
@@ -101,5 +105,6 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv = p
       routeSteps: positive('max-route-steps', Number(given['max-route-steps']), MAX_ENTRIES),
     },
     cleanup: given.cleanup,
+    check: given.check,
   };
 }

@@ -75,7 +75,7 @@ function createApplier(dataplane: Dataplane, steering: Steering, log: Logger): A
   return new Applier(dataplane, adopted, log, onApplied);
 }
 
-const xdsOptions = (options: DaemonOptions): XdsOptions => ({
+export const xdsOptions = (options: DaemonOptions): XdsOptions => ({
   address: options.xdsAddress,
   plaintext: options.xdsPlaintext,
   rootCert: options.xdsRootCert,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Capability } from '../probe/capabilities.js';
+import { wrap } from './wrap.js';
 
 const HEADINGS = ['CAPABILITY', 'STATE', 'WHY'] as const;
 const GAP = '  ';
@@ -27,23 +28,4 @@ export function formatCapabilityTable(capabilities: readonly Capability[], width
 
 function remedyLines(capability: Capability, width: number): string[] {
   return capability.remedy === undefined ? [] : wrap(`to turn it on: ${capability.remedy}`, width);
-}
-
-/** Breaks at blanks; a word longer than the line is broken inside. At least one line. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(/\s+/).flatMap((long) => chunks(long, width))) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === '' ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line];
-}
-
-function chunks(word: string, width: number): string[] {
-  return Array.from({ length: Math.ceil(word.length / width) }, (_, i) => word.slice(i * width, (i + 1) * width));
 }

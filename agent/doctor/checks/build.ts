@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+import path from 'node:path';
+import { isSealed } from '../../compile/sealed.js';
+import { failure, need } from '../../context.js';
+import { HEADER_CODES, headerPlaces, readBpfHeader } from '../../gather/bpfHeader.js';
+import { hasSources } from '../../gather/buildInputs.js';
+import { L4_HELPERS } from '../../probe/capabilities.js';
+import { helperFact } from '../../probe/helperFacts.js';
+import { installRemedy } from '../../probe/distributions.js';
+import { toolVersion } from '../../tool.js';
+import { type Group, ok, warning } from '../check.js';
+import { lookAtStateFolder } from './stateFolder.js';
+
+const firstLine = (text: string): string => text.split('\n')[0] ?? '';
+
+/** What read-helpers, set-macros and compile-bpf build on. */
+export const buildChecks: Group = {
+  title: 'helpers and eBPF programs',
+  questions: [
+    {
+      name: 'linux/bpf.h',
+      codes: Object.values(HEADER_CODES),
+      look: async ({ ctx }) => {
+        const { bpfHeader } = ctx.options;
+        const reading = await readBpfHeader(ctx.sys, bpfHeader === undefined ? headerPlaces(ctx.root) : [bpfHeader]);
+        if (reading.ok) return ok(`${reading.header.path}, ${reading.header.helpers.size} helpers`);
+        const { message, remedy } = failure(ctx, HEADER_CODES[reading.problem], reading.detail);
+        return warning(`${message}; the kernel's BTF answers in its place`, remedy);
+      },
+    },
+    {
+      name: 'BPF helpers',
+      look: async ({ ctx }) => {
+        const helpers = need(ctx, 'helpers');
+        const missing = L4_HELPERS.filter((name) => helperFact(helpers, name).answer === 'no');
+        if (missing.length > 0) throw failure(ctx, 'KM_BPF_UNSUPPORTED', `the kernel lacks the helpers ${missing.join(', ')}`);
+        if (helpers.source === 'none') return warning('not known: neither BTF nor linux/bpf.h could be read', 'See linux/bpf.h.');
+        const moved = helpers.disagreements.filter(({ header, btf }) => header !== undefined && btf !== undefined);
+        const evidence = [`${helpers.helpers.size}, from ${helpers.source === 'btf' ? "the kernel's BTF" : (helpers.header?.path ?? 'the header')}`, ...helpers.warnings.filter((text) => !text.startsWith('KM_'))].join('; ');
+        return moved.length === 0 ? ok(evidence) : warning(evidence, "Nothing, the kernel's ids are used; the header is of another kernel.");
+      },
+    },
+    { name: 'eBPF sources', codes: ['KM_SOURCES'], look: async ({ ctx }) => ((await hasSources(ctx.sys, ctx.root, 'bpf')) ? ok(path.join(ctx.root, 'bpf')) : Promise.reject(failure(ctx, 'KM_SOURCES', `there is no ${path.join(ctx.root, 'bpf/Makefile')}`))) },
+    { name: 'clang', codes: ['KM_CLANG_MISSING'], look: async ({ ctx }) => ok(firstLine(await toolVersion(ctx, 'clang', 'KM_CLANG_MISSING'))) },
+    { name: 'make', codes: ['KM_MAKE_MISSING'], look: async ({ ctx }) => ok(firstLine(await toolVersion(ctx, 'make', 'KM_MAKE_MISSING'))) },
+    {
+      name: 'libbpf',
+      look: async ({ ctx }) => {
+        const { libbpfVersion } = need(ctx, 'kernelFiles');
+        if (libbpfVersion?.startsWith('0.') === false) return ok(libbpfVersion);
+        const { release, distribution } = need(ctx, 'kernel');
+        const seen = libbpfVersion === undefined ? 'no libbpf.so.1 in the known folders' : `libbpf ${libbpfVersion} is older than 1.0`;
+        return { status: 'error', evidence: `KM_BPF_LIBRARY: ${seen}`, remedy: `Install libbpf 1.0 or later: ${installRemedy(distribution, 'libbpf', release)}` };
+      },
+    },
+    { name: 'state folder', codes: ['KM_STATE_DIR'], look: lookAtStateFolder },
+    {
+      name: 'finished build',
+      look: async ({ ctx }) => {
+        const { key, objects } = need(ctx, 'build');
+        const there = await isSealed(ctx, { folder: objects, file: 'kmesh.bpf.o' });
+        return ok(there ? `${objects} is whole: no compiler will run for the eBPF programs` : `none with the key ${key.slice(0, 12)}: the eBPF programs will be compiled`);
+      },
+    },
+  ],
+};

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+import { need } from '../../context.js';
+import { loadedModule, MODULE_NAME } from '../../module/loaded.js';
+import { requireKmod } from '../../module/kmod.js';
+import { abiProblem, refuseUnfit } from '../../module/settle.js';
+import type { Fact } from '../../probe/fact.js';
+import { buildObstacles, kernelObstacles, loadObstacles, type Obstacle } from '../../probe/l7.js';
+import { MODULE_RULE_FILES } from '../../probe/moduleRules.js';
+import { factOrBlind } from '../blind.js';
+import { type Finding, type Group, ok, type Question, warning } from '../check.js';
+import { type Examination, situation } from '../examination.js';
+
+const RULES = Object.values(MODULE_RULE_FILES);
+
+/** A question that one fact answers: what a start would say of it, in its own words. */
+function byFact(name: string, fact: (examination: Examination) => Promise<Fact> | Fact, codes: Question['codes'] = []): Question {
+  return {
+    name,
+    l7: true,
+    codes,
+    look: async (examination) => {
+      const found = await fact(examination);
+      const obstacle = (await obstacles(examination)).find(({ reason }) => reason.includes(found.evidence));
+      return obstacle === undefined ? factOrBlind(found, examination.denied, RULES) : warning(obstacle.reason, obstacle.remedy ?? '');
+    },
+  };
+}
+
+async function obstacles(examination: Examination): Promise<readonly Obstacle[]> {
+  const facts = need(examination.ctx, 'kernel');
+  const found = await situation(examination);
+  const building = found.moduleGiven ? [] : buildObstacles(facts, found);
+  return [...kernelObstacles(facts), ...loadObstacles(facts, found), ...building];
+}
+
+const kernel = ({ ctx }: Examination) => need(ctx, 'kernel');
+
+/** What compile-module and insert-module build on. */
+export const moduleChecks: Group = {
+  title: 'kernel module kmesh.ko (HTTP routing)',
+  questions: [
+    byFact('modules in the kernel', (examination) => kernel(examination).moduleSupport),
+    byFact('module loading', (examination) => kernel(examination).moduleLoading),
+    byFact('unsigned modules', (examination) => kernel(examination).unsignedModules),
+    byFact('right to load modules', async (examination) => (await situation(examination)).mayLoadModules),
+    byFact('kprobes', (examination) => kernel(examination).kprobes),
+    byFact('reading kernel memory', (examination) => kernel(examination).kernelReads),
+    byFact('module sources', async (examination) => (await situation(examination)).moduleSources),
+    byFact('kernel headers', async (examination) => (await situation(examination)).kernelHeaders),
+    { name: 'module compiler', l7: true, codes: ['KM_MODULE_COMPILER'], look: lookAtCompiler },
+    { name: 'insmod, rmmod', l7: true, look: lookAtTools },
+    { name: '--module', l7: true, look: lookAtGivenModule },
+    { name: 'module kmesh', l7: true, look: lookAtLoaded },
+  ],
+};
+
+async function lookAtCompiler({ ctx }: Examination): Promise<Finding> {
+  const { toolchain } = ctx.results;
+  const { compiler, folder } = need(ctx, 'kernelFiles').headerTree;
+  if (toolchain !== undefined) return ok(`${toolchain.program}: ${toolchain.version}; the kernel was built by ${compiler?.version ?? 'a compiler that its headers do not name'}`);
+  return ok(folder === undefined ? 'not looked for: there are no kernel headers' : 'not looked for: no module can be compiled here');
+}
+
+async function lookAtTools({ ctx }: Examination): Promise<Finding> {
+  if (need(ctx, 'kernel').moduleSupport.answer === 'no') return ok('not looked for: the kernel cannot load modules');
+  for (const tool of ['insmod', 'rmmod'] as const) await requireKmod(ctx, tool);
+  return ok('both are there');
+}
+
+async function lookAtGivenModule({ ctx }: Examination): Promise<Finding> {
+  const given = ctx.results.givenModule;
+  if (given === undefined) return ok('not set: kmesh.ko is compiled here');
+  if ('unusable' in given) throw given.unusable;
+  return ok(`${given.file.path}, for ${given.file.release}${given.file.signed ? ', signed' : ''}`);
+}
+
+async function lookAtLoaded({ ctx }: Examination): Promise<Finding> {
+  const loaded = await loadedModule(ctx.sys);
+  if (loaded === undefined) return ok('not loaded');
+  refuseUnfit(ctx, loaded);
+  const problem = await abiProblem(ctx, loaded);
+  if (problem !== undefined) throw problem;
+  return ok(`${MODULE_NAME} is loaded (build ${loaded.buildId?.slice(0, 12) ?? 'not known'}), ours, ${loaded.accepting ? 'accepting connections' : 'not accepting connections'}`);
+}
