@@ -27,9 +27,10 @@ export function couldNotLook(thrown: unknown): Finding | undefined {
   return undefined;
 }
 
-/** A fact that stands in nobody's way; a warning where it is unknown since a file that would tell is closed to this user. */
+/** A fact that stands in nobody's way here; a warning where it is unknown since a file that would tell is closed to this user. */
 export function factOrBlind({ answer, evidence }: Fact, denied: DeniedPlaces, files: readonly string[]): Finding {
   const closed = answer === 'unknown' ? files.filter((file) => denied.has(file)) : [];
-  if (closed.length === 0) return ok(evidence);
+  const prefix = { yes: '', no: 'not needed here: ', unknown: 'not known, which keeps nothing off: ' };
+  if (closed.length === 0) return ok(`${prefix[answer]}${evidence}`);
   return warning(`could not look: ${closed.map((file) => `${denied.get(file)} at ${file}`).join(', ')}`, AS_ROOT);
 }

@@ -15,6 +15,8 @@ type World = Pick<Context, 'sys' | 'exec' | 'options' | 'root'>;
 const TOP = 'kmesh-capture';
 /** What a host gives at most; its BTF is some 6 MB of that. */
 const MAX_BYTES = 256 << 20;
+/** Failures that the captured folder repeats by itself. */
+const SHOWN_BY_TREE = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EINVAL'] as const;
 const MAX_NAMES = 10_000;
 const MAX_GZIP_BYTES = 4 << 20;
 
@@ -31,12 +33,12 @@ export class Recorder {
   constructor(seen: World) {
     this.#seen = seen;
     const { sys, options, root } = seen;
-    const { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, module, require, daemonArgs } = options;
+    const { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, require, daemonArgs } = options;
     const env = CAPTURED_ENV.flatMap((name) => (sys.env[name] === undefined ? [] : [[name, sys.env[name]] as const]));
     this.#manifest = {
       version: 1,
       ...{ kernelRelease: sys.kernelRelease, architecture: sys.architecture, cpus: sys.cpus, effectiveUid: sys.effectiveUid, pid: sys.pid, root },
-      options: { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, module, require: [...require], daemonArgs: daemonArgs.map(withoutSecrets) },
+      options: { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, require: [...require], daemonArgs: daemonArgs.map(withoutSecrets) },
       env: Object.fromEntries(env),
       ...{ stats: {}, digests: {}, writeObstacles: {}, freeBytes: {}, errors: {}, commands: {}, http: {}, withheld: [] },
     };
@@ -53,7 +55,7 @@ export class Recorder {
         return found;
       } catch (error) {
         const { code, message } = error as NodeJS.ErrnoException;
-        if (code !== undefined && !isErrno(error, 'ENOENT', 'ENOTDIR')) this.#manifest.errors[`${name} ${at}`] = { code, message };
+        if (code !== undefined && !isErrno(error, ...SHOWN_BY_TREE)) this.#manifest.errors[`${name} ${at}`] = { code, message };
         throw error;
       }
     });

@@ -13,7 +13,6 @@ export const commandAnswer = z.object({
   failure: z.object({ reason: text, command: text, code: z.number().optional(), signal: z.string().optional(), errno: z.string().max(40).optional(), timedOut: z.boolean() }).optional(),
 });
 
-/** What was asked by name of a look and path: `list /lib/modules`. */
 export const manifest = z.object({
   version: z.literal(1),
   kernelRelease: text,
@@ -30,17 +29,18 @@ export const manifest = z.object({
     attachCgroup: text.optional(),
     bpfFsPath: pathText,
     bpfHeader: pathText.optional(),
+    kernelHeaders: pathText.optional(),
     module: pathText.optional(),
     require: z.array(text).max(50),
     daemonArgs: z.array(text).max(200),
-  }).loose(),
+  }),
   /** KERNELDIR and nothing else. */
   env: z.record(z.string(), z.string()),
   stats: z.record(z.string(), z.object({ kind: z.enum(['file', 'directory', 'other']), size: z.number(), modifiedMs: z.number() })),
   digests: z.record(z.string(), z.string().max(128)),
   writeObstacles: z.record(z.string(), z.string().nullable()),
   freeBytes: z.record(z.string(), z.number()),
-  /** errno names of looks that failed otherwise than by absence. */
+  /** Looks that failed otherwise than by absence, by their name and path: `list /root`. */
   errors: z.record(z.string(), z.object({ code: z.string().max(40), message: text })),
   commands: z.record(z.string(), commandAnswer),
   http: z.record(z.string(), z.object({ status: z.number(), body: text }).nullable()),

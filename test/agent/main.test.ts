@@ -61,6 +61,12 @@ t.test('what works for every user and changes nothing', async (t) => {
   const inspect = await outcome(start(['inspect', '--json'], NOBODY));
   t.equal(inspect.code, 0, inspect.stderr);
   t.same(Object.keys(JSON.parse(inspect.stdout) as object), ['kernel', 'helpers', 'macros', 'capabilities']);
+  const doctor = await outcome(start(['doctor', '--json', ...places], NOBODY));
+  t.equal(doctor.code, 20, doctor.stderr);
+  const { checks } = JSON.parse(doctor.stdout) as { checks: { name: string; status: string; evidence: string }[] };
+  t.match(checks.filter(({ status }) => status === 'error').map(({ evidence }) => evidence.split(':')[0]), ['KM_PRIVILEGES'], 'all else can be looked at, or is said not to be');
+  t.ok(checks.some(({ name, evidence }) => name === 'control plane address' && evidence === 'fake'));
+  t.match(await outcome(start(['doctor', ...places])), { code: 0, stdout: /^the agent can start.*: 0 errors.*CAPABILITY/s });
   t.match(await outcome(start(['--help'], NOBODY)), { code: 0, stdout: /Phases of run/ });
   t.match(await outcome(start(['--version'], NOBODY)), { code: 0, stdout: '9.8.7\n' });
   t.same(readdirSync(folder), []);

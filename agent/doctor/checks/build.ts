@@ -57,7 +57,9 @@ export const buildChecks: Group = {
     {
       name: 'finished build',
       look: async ({ ctx }) => {
-        const { key, objects } = need(ctx, 'build');
+        const { build } = ctx.results;
+        if (build === undefined) return ok('not looked for: its key needs what is missing');
+        const { key, objects } = build;
         const there = await isSealed(ctx, { folder: objects, file: 'kmesh.bpf.o' });
         return ok(there ? `${objects} is whole: no compiler will run for the eBPF programs` : `none with the key ${key.slice(0, 12)}: the eBPF programs will be compiled`);
       },
