@@ -67,7 +67,7 @@ export const ERRORS = {
   KM_PRIVILEGES: {
     class: 'privileges',
     cause: 'The process may not mount file systems or load eBPF programs.',
-    remedy: 'Run as root in a privileged container, or use sudo; plan, inspect and --help work for every user.',
+    remedy: 'Run as root in a privileged container, or use sudo; plan, doctor, inspect and --help work for every user.',
   },
   KM_REQUIRED_CAPABILITY: {
     class: 'requirement',

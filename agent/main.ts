@@ -51,7 +51,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function onNode(line: Exclude<CommandLine, { command: 'help' | 'version' | 'inspect' }>, root: string): Promise<number> {
+async function onNode(line: Exclude<CommandLine, { command: 'help' | 'version' | 'inspect' | 'doctor' }>, root: string): Promise<number> {
   const { command, options, hints } = line;
   if (command === 'run' || command === 'cleanup') await requirePrivileges(sys);
   const log = createLogger(options.logLevel, options.logFormat, command === 'plan' ? 2 : 1);

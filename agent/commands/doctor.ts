@@ -32,19 +32,22 @@ export async function doctor(world: World, asked: DoctorOptions, sequence: reado
 
 async function examineWorld({ sys, exec, options, root }: World, connect: boolean, sequence: readonly Phase[]): Promise<Report> {
   const denied = new Map<string, string>();
+  const warnings: string[] = [];
   const ctx: Context = {
     options,
     root,
-    // The report says it all.
-    log: pino({ level: 'silent' }),
+    // Nothing is logged, since the report says it all.
+    log: pino({ level: 'warn' }, { write: (line: string) => void warnings.push(messageOf(line)) }),
     sys: looksOnly(watchDenials(sys, denied)),
     exec,
     startService: () => Promise.reject(new Error('doctor starts no service')),
     stop: new AbortController().signal,
     results: {},
   };
-  return diagnose(await examine(ctx, sequence, denied, connect));
+  return diagnose(await examine(ctx, sequence, { denied, warnings, connect }));
 }
+
+const messageOf = (line: string): string => String((JSON.parse(line) as { msg?: unknown }).msg ?? '');
 
 function describe({ checks, capabilities }: Report): string {
   return [formatCheckTable(checks), ...(capabilities.length === 0 ? [] : [formatCapabilityTable(capabilities)])].join('\n\n');

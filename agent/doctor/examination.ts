@@ -16,12 +16,14 @@ export interface Examination {
   readonly stopped: ReadonlyMap<string, KmeshError>;
   /** Files that exist and were closed to this user. */
   readonly denied: DeniedPlaces;
+  /** What the plans warned of, in the words of the log. */
+  readonly warnings: readonly string[];
   /** Ask the control plane, too. */
   readonly connect: boolean;
 }
 
 /** Has every phase find out what it would do here; none of them keeps the later ones from it. */
-export async function examine(ctx: Context, sequence: readonly Phase[], denied: DeniedPlaces, connect: boolean): Promise<Examination> {
+export async function examine(ctx: Context, sequence: readonly Phase[], seen: Pick<Examination, 'denied' | 'warnings' | 'connect'>): Promise<Examination> {
   const stopped = new Map<string, KmeshError>();
   for (const phase of sequence) {
     try {
@@ -32,7 +34,7 @@ export async function examine(ctx: Context, sequence: readonly Phase[], denied: 
       fillIn(ctx);
     }
   }
-  return { ctx, stopped, denied, connect };
+  return { ctx, stopped, ...seen };
 }
 
 /** Where nothing tells of helpers they are unknown, and so is what is decided from them: later phases can still be asked. */

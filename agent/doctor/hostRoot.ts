@@ -47,9 +47,9 @@ export async function openCapture(world: World, folder: string): Promise<World> 
 
 const refuse = (detail: string, cause?: unknown): KmeshError => new KmeshError('KM_HOST_ROOT', detail, { cause });
 
-function optionsOf({ options }: Manifest): Pick<Context['options'], 'stateDir' | 'cgroup2Path' | 'attachCgroup' | 'bpfFsPath' | 'bpfHeader' | 'kernelHeaders' | 'module' | 'require' | 'daemonArgs'> {
-  const { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, require, daemonArgs } = options;
-  return { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, require, daemonArgs };
+function optionsOf({ options }: Manifest): Pick<Context['options'], 'stateDir' | 'cgroup2Path' | 'attachCgroup' | 'bpfFsPath' | 'bpfHeader' | 'kernelHeaders' | 'module' | 'bundle' | 'require' | 'daemonArgs'> {
+  const { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, bundle, require, daemonArgs } = options;
+  return { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, bundle, require, daemonArgs };
 }
 
 async function readManifest(sys: Sys, folder: string): Promise<Manifest | undefined> {

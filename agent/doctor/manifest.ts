@@ -31,10 +31,11 @@ export const manifest = z.object({
     bpfHeader: pathText.optional(),
     kernelHeaders: pathText.optional(),
     module: pathText.optional(),
+    bundle: pathText.optional(),
     require: z.array(text).max(50),
     daemonArgs: z.array(text).max(200),
   }),
-  /** KERNELDIR and nothing else. */
+  /** CAPTURED_ENV and nothing else. */
   env: z.record(z.string(), z.string()),
   stats: z.record(z.string(), z.object({ kind: z.enum(['file', 'directory', 'other']), size: z.number(), modifiedMs: z.number() })),
   digests: z.record(z.string(), z.string().max(128)),
@@ -52,7 +53,7 @@ export type Manifest = z.infer<typeof manifest>;
 export type CommandAnswer = z.infer<typeof commandAnswer>;
 
 /** Environment variables that the checks read themselves; no other is captured. */
-export const CAPTURED_ENV = ['KERNELDIR'] as const;
+export const CAPTURED_ENV = ['KERNELDIR', 'PATH'] as const;
 
 /** How a command is known in a manifest; the path of node differs between hosts. */
 export const commandKey = (file: string, args: readonly string[]): string => JSON.stringify([file === process.execPath ? 'node' : file, ...args]);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // doctor on machines that are whole but for one thing: the thing is named with its remedy, and all else is still reported.
 import path from 'node:path';
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { doctor } from '../../agent/commands/doctor.js';
 import type { Check } from '../../agent/doctor/check.js';
 import { commandKey } from '../../agent/doctor/manifest.js';
-import type { Report } from '../../agent/doctor/report.js';
+import { GROUPS, type Report } from '../../agent/doctor/report.js';
 import { SEQUENCE } from '../../agent/sequence.js';
 import { sys } from '../../agent/sys.js';
-import { temporaryFolder, testContext } from '../helpers/agentContext.js';
-import { type Changes, DAEMON_CHECK, HEADERS, INSTALLED, makeMachine, MOUNTS, NOT_THERE, RELEASE, said } from '../helpers/machines.js';
+import { projectRoot, temporaryFolder, testContext } from '../helpers/agentContext.js';
+import { type Changes, DAEMON_CHECK, exits, HEADERS, INSTALLED, makeMachine, MOUNTS, NOT_THERE, RELEASE, said } from '../helpers/machines.js';
 import { headerTree } from '../helpers/capturedRoot.js';
 
 interface Diagnosis extends Report {
@@ -153,6 +153,20 @@ const MACHINES: readonly Broken[] = [
     l7: /KM_MODULE_COMPILER/,
   },
   {
+    name: 'a gcc that lacks what the kernel demands',
+    changes: { files: headerTree(HEADERS, RELEASE, { config: ['CONFIG_CC_VERSION_TEXT="gcc-12 (Debian 12.2.0-14) 12.2.0"', 'CONFIG_GCC_VERSION=120200', 'CONFIG_INIT_STACK_ALL_ZERO=y'] }), commands: { [commandKey('gcc-12', ['-Werror', '-ftrivial-auto-var-init=zero', '-x', 'c', '-S', '-o', '/dev/null', '/dev/null'])]: exits(1) } },
+    wrong: { 'module compiler': { status: 'warning', evidence: /^KM_MODULE_COMPILER_MISMATCH: .*-ftrivial-auto-var-init/, remedy: /apt-get install gcc-12/ } },
+    exit: 0,
+    l7: /KM_MODULE_COMPILER_MISMATCH/,
+  },
+  {
+    name: 'a bundle that is none',
+    changes: { files: { '/kmesh.tar': 'garbage' }, manifest: { options: { stateDir: '/var/lib/kmesh', cgroup2Path: '/mnt/kmesh_cgroup2', bpfFsPath: '/sys/fs/bpf', bundle: '/kmesh.tar', require: [], daemonArgs: [] } } },
+    wrong: { '--bundle': { status: 'error', evidence: /^KM_BUNDLE_FILE: \/kmesh.tar/, remedy: /node agent.js bundle/ } },
+    exit: 20,
+    l4: /KM_BUNDLE_FILE/,
+  },
+  {
     name: 'lockdown',
     changes: rule(LOCKDOWN, 'none [integrity] confidentiality\n'),
     wrong: { 'unsigned modules': { status: 'warning', evidence: /only loads signed modules: .*integrity/, remedy: /secure boot/ } },
@@ -287,4 +301,10 @@ t.test('what is no captured folder is refused', async (t) => {
   await t.rejects(examined(t, folder), { code: 'KM_HOST_ROOT', detail: /does not tell which kernel/ });
   writeFileSync(path.join(folder, 'kmesh-capture.json'), '{"version": 2}');
   await t.rejects(examined(t, folder), { code: 'KM_HOST_ROOT', detail: /no manifest/ });
+});
+
+t.test('docs/doctor.md lists the checks', async (t) => {
+  const page = readFileSync(path.join(projectRoot, 'docs/doctor.md'), 'utf8');
+  const rows = (/<!-- checks: [^>]*-->\n([^]*?)<!-- \/checks -->/.exec(page)?.[1] ?? '').split('\n').filter(Boolean).slice(2);
+  t.same(rows, GROUPS.map(({ title, questions }) => `| ${title} | ${questions.map(({ name }) => `\`${name}\``).join(', ')} |`));
 });

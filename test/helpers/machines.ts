@@ -50,6 +50,7 @@ const WHOLE: Captured = {
   [`${INSTALLED}/bpf/include/kmesh/request.h`]: '#define KM_REQUEST_ABI 3\n',
   [`${INSTALLED}/kernel/Makefile`]: 'all:\n',
   [`${INSTALLED}/daemon.js`]: '',
+  [`${INSTALLED}/package.json`]: '{"version": "1.0.0"}',
 };
 
 export const said = (stdout: string): CommandAnswer => ({ stdout, tail: [] });

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
-import { isSealed } from '../../compile/sealed.js';
-import { failure, need } from '../../context.js';
+import { isWhole } from '../../compile/sealed.js';
+import { bpfProduct } from '../../compile/shelf.js';
+import { type Context, failure, need } from '../../context.js';
+import { type ErrorCode, KmeshError } from '../../errors.js';
 import { HEADER_CODES, headerPlaces, readBpfHeader } from '../../gather/bpfHeader.js';
 import { hasSources } from '../../gather/buildInputs.js';
 import { L4_HELPERS } from '../../probe/capabilities.js';
 import { helperFact } from '../../probe/helperFacts.js';
 import { installRemedy } from '../../probe/distributions.js';
 import { toolVersion } from '../../tool.js';
-import { type Group, ok, warning } from '../check.js';
+import { type Finding, type Group, ok, warning } from '../check.js';
 import { lookAtStateFolder } from './stateFolder.js';
 
 const firstLine = (text: string): string => text.split('\n')[0] ?? '';
@@ -41,8 +43,8 @@ export const buildChecks: Group = {
       },
     },
     { name: 'eBPF sources', codes: ['KM_SOURCES'], look: async ({ ctx }) => ((await hasSources(ctx.sys, ctx.root, 'bpf')) ? ok(path.join(ctx.root, 'bpf')) : Promise.reject(failure(ctx, 'KM_SOURCES', `there is no ${path.join(ctx.root, 'bpf/Makefile')}`))) },
-    { name: 'clang', codes: ['KM_CLANG_MISSING'], look: async ({ ctx }) => ok(firstLine(await toolVersion(ctx, 'clang', 'KM_CLANG_MISSING'))) },
-    { name: 'make', codes: ['KM_MAKE_MISSING'], look: async ({ ctx }) => ok(firstLine(await toolVersion(ctx, 'make', 'KM_MAKE_MISSING'))) },
+    { name: 'clang', codes: ['KM_CLANG_MISSING'], look: ({ ctx }) => lookAtTool(ctx, 'clang', 'KM_CLANG_MISSING') },
+    { name: 'make', codes: ['KM_MAKE_MISSING'], look: ({ ctx }) => lookAtTool(ctx, 'make', 'KM_MAKE_MISSING') },
     {
       name: 'libbpf',
       look: async ({ ctx }) => {
@@ -59,10 +61,32 @@ export const buildChecks: Group = {
       look: async ({ ctx }) => {
         const { build } = ctx.results;
         if (build === undefined) return ok('not looked for: its key needs what is missing');
-        const { key, objects } = build;
-        const there = await isSealed(ctx, { folder: objects, file: 'kmesh.bpf.o' });
-        return ok(there ? `${objects} is whole: no compiler will run for the eBPF programs` : `none with the key ${key.slice(0, 12)}: the eBPF programs will be compiled`);
+        if (await isWhole(ctx, bpfProduct(build))) return ok(`${build.objects} is whole: no compiler will run for the eBPF programs`);
+        const from = ctx.results.prebuilt?.object === undefined ? 'will be compiled' : `come from ${ctx.results.prebuilt.title}`;
+        return ok(`none with the key ${build.key.slice(0, 12)}: the eBPF programs ${from}`);
+      },
+    },
+    {
+      name: '--bundle',
+      codes: ['KM_BUNDLE_FILE', 'KM_BUNDLE_UNFIT'],
+      look: async ({ ctx, warnings }) => {
+        const { bundle } = ctx.options;
+        if (bundle === undefined) return ok('not set');
+        const refused = warnings.find((text) => text.startsWith('KM_BUNDLE'));
+        return refused === undefined ? ok(bundle) : warning(refused, 'Write one on a node with exactly this kernel, or leave --bundle out.');
       },
     },
   ],
 };
+
+/** A compiler that is missing is missed only where something has to be compiled. */
+async function lookAtTool(ctx: Context, tool: string, missing: ErrorCode): Promise<Finding> {
+  try {
+    return ok(firstLine(await toolVersion(ctx, tool, missing)));
+  } catch (error) {
+    const { build, prebuilt } = ctx.results;
+    const finished = build !== undefined && (prebuilt?.object !== undefined || (await isWhole(ctx, bpfProduct(build))));
+    if (finished && error instanceof KmeshError) return ok(`not here, and not needed: the eBPF programs are those of ${prebuilt?.title ?? 'an earlier start'}`);
+    throw error;
+  }
+}

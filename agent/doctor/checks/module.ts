@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { failure, need } from '../../context.js';
+import { checkCompiler } from '../../module/compilerFit.js';
 import { checkHeaderTools } from '../../module/headerTools.js';
 import { loadedModule, MODULE_NAME } from '../../module/loaded.js';
 import { requireKmod } from '../../module/kmod.js';
@@ -56,7 +57,7 @@ export const moduleChecks: Group = {
     byFact('module sources', async (examination) => (await situation(examination)).moduleSources),
     { name: 'kernel headers', l7: true, look: lookAtHeaders },
     { name: 'programs of the headers', l7: true, codes: ['KM_HEADERS_TOOLS'], look: lookAtHeaderTools },
-    { name: 'module compiler', l7: true, codes: ['KM_MODULE_COMPILER'], look: lookAtCompiler },
+    { name: 'module compiler', l7: true, codes: ['KM_MODULE_COMPILER', 'KM_MODULE_COMPILER_MISMATCH'], look: lookAtCompiler },
     { name: 'insmod, rmmod', l7: true, look: lookAtTools },
     { name: '--module', l7: true, look: lookAtGivenModule },
     { name: 'module kmesh', l7: true, look: lookAtLoaded },
@@ -84,7 +85,9 @@ async function lookAtHeaderTools(examination: Examination): Promise<Finding> {
 
 async function lookAtCompiler({ ctx }: Examination): Promise<Finding> {
   const { toolchain } = ctx.results;
-  const { compiler, folder } = need(ctx, 'kernelFiles').headerTree;
+  const { headerTree } = need(ctx, 'kernelFiles');
+  const { compiler, folder } = headerTree;
+  if (toolchain !== undefined) await checkCompiler(ctx, headerTree, toolchain);
   if (toolchain !== undefined) return ok(`${toolchain.program}: ${toolchain.version}; the kernel was built by ${compiler?.version ?? 'a compiler that its headers do not name'}`);
   return ok(folder === undefined ? 'not looked for: there are no kernel headers' : 'not looked for: no module can be compiled here');
 }
