@@ -33,12 +33,12 @@ export class Recorder {
   constructor(seen: World) {
     this.#seen = seen;
     const { sys, options, root } = seen;
-    const { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, bundle, require, daemonArgs } = options;
+    const { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, moduleSigningKey, moduleSigningCert, bundle, require, daemonArgs } = options;
     const env = CAPTURED_ENV.flatMap((name) => (sys.env[name] === undefined ? [] : [[name, sys.env[name]] as const]));
     this.#manifest = {
       version: 1,
       ...{ kernelRelease: sys.kernelRelease, architecture: sys.architecture, cpus: sys.cpus, effectiveUid: sys.effectiveUid, pid: sys.pid, root },
-      options: { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, bundle, require: [...require], daemonArgs: daemonArgs.map(withoutSecrets) },
+      options: { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, moduleSigningKey, moduleSigningCert, bundle, require: [...require], daemonArgs: daemonArgs.map(withoutSecrets) },
       env: Object.fromEntries(env),
       ...{ stats: {}, digests: {}, writeObstacles: {}, freeBytes: {}, errors: {}, commands: {}, http: {}, withheld: [] },
     };
@@ -104,14 +104,14 @@ export class Recorder {
       this.#names.add(at);
     } else if (name === 'writeObstacle') writeObstacles[at] = (found as string | undefined) ?? null;
     else if (name === 'freeBytes') freeBytes[at] = found as number;
-    else if (name === 'readText' || name === 'readBytes') this.#keepContents(at, Buffer.from(found as string));
-    else if (name === 'readGzip') this.#keepContents(at, await this.#seen.sys.readBytes(file, MAX_GZIP_BYTES));
+    else if (name === 'readText' || name === 'readBytes') this.#keepContents(file, at, Buffer.from(found as string));
+    else if (name === 'readGzip') this.#keepContents(file, at, await this.#seen.sys.readBytes(file, MAX_GZIP_BYTES));
     else if (name === 'realPath') this.#names.add(at);
   }
 
-  #keepContents(at: string, bytes: Uint8Array): void {
+  #keepContents(file: string, at: string, bytes: Uint8Array): void {
     const text = Buffer.from(bytes).toString('latin1');
-    const secret = isSecretPath(at) || hasSecret(text);
+    const secret = isSecretPath(at) || isSecretPath(file) || file === this.#seen.options.moduleSigningKey || hasSecret(text);
     if (secret || this.#bytes + bytes.length > MAX_BYTES) {
       this.#manifest.withheld.push(at);
       this.#names.add(at);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { situationOf } from '../capabilityReport.js';
+import { codedError } from '../coded.js';
 import { type Context, MissingResult } from '../context.js';
-import { asKmeshError, type KmeshError } from '../errors.js';
+import type { KmeshError } from '../errors.js';
 import type { Phase } from '../phase.js';
 import { type Fact, unknown } from '../probe/fact.js';
 import { mergeHelpers } from '../probe/helperFacts.js';
@@ -30,7 +31,7 @@ export async function examine(ctx: Context, sequence: readonly Phase[], seen: Pi
       await phase.plan(ctx);
     } catch (error) {
       // Without a result of an earlier phase: that one has its own line in the report.
-      if (!(error instanceof MissingResult)) stopped.set(phase.name, asKmeshError(error));
+      if (!(error instanceof MissingResult)) stopped.set(phase.name, codedError(ctx, error));
       fillIn(ctx);
     }
   }

@@ -16,6 +16,8 @@ const MAX_MANIFEST_BYTES = 16 << 20;
 const MAX_FILE_BYTES = 64 << 20;
 const MAX_TEXT_BYTES = 4096;
 
+const READS: readonly Look[] = ['readBytes', 'readText', 'readGzip'];
+
 /** Where a look at a path of the host goes. */
 interface Place {
   /** On this machine. */
@@ -47,9 +49,9 @@ export async function openCapture(world: World, folder: string): Promise<World> 
 
 const refuse = (detail: string, cause?: unknown): KmeshError => new KmeshError('KM_HOST_ROOT', detail, { cause });
 
-function optionsOf({ options }: Manifest): Pick<Context['options'], 'stateDir' | 'cgroup2Path' | 'attachCgroup' | 'bpfFsPath' | 'bpfHeader' | 'kernelHeaders' | 'module' | 'bundle' | 'require' | 'daemonArgs'> {
-  const { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, bundle, require, daemonArgs } = options;
-  return { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, bundle, require, daemonArgs };
+function optionsOf({ options }: Manifest): Pick<Context['options'], 'stateDir' | 'cgroup2Path' | 'attachCgroup' | 'bpfFsPath' | 'bpfHeader' | 'kernelHeaders' | 'module' | 'moduleSigningKey' | 'moduleSigningCert' | 'bundle' | 'require' | 'daemonArgs'> {
+  const { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, moduleSigningKey, moduleSigningCert, bundle, require, daemonArgs } = options;
+  return { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, moduleSigningKey, moduleSigningCert, bundle, require, daemonArgs };
 }
 
 async function readManifest(sys: Sys, folder: string): Promise<Manifest | undefined> {
@@ -89,6 +91,7 @@ function recalled<T>(answer: T | undefined, what: string): T {
 function capturedLooks(sys: Sys, folder: string, given: Manifest | undefined, place: (file: string, followLast: boolean) => Promise<Place>): Sys {
   const failed = (name: Look, { at }: Place): void => {
     const error = given?.errors[`${name} ${at}`];
+    if (READS.includes(name) && given?.withheld.includes(at) === true) throw new NotCaptured(`what ${at} holds is not in this capture, since it may be a secret or is too large`);
     if (error !== undefined) throw Object.assign(new Error(error.message), { code: error.code, path: at });
   };
   /** Looks below the folder and tells of failures by the host's paths. */

@@ -31,6 +31,8 @@ export const manifest = z.object({
     bpfHeader: pathText.optional(),
     kernelHeaders: pathText.optional(),
     module: pathText.optional(),
+    moduleSigningKey: pathText.optional(),
+    moduleSigningCert: pathText.optional(),
     bundle: pathText.optional(),
     require: z.array(text).max(50),
     daemonArgs: z.array(text).max(200),

@@ -61,7 +61,7 @@ function fromError({ ctx }: Examination, { l7 }: Question, thrown: unknown): Fin
 
 /** What a plan stopped at and no question has shown: nothing that a start would meet is left out. */
 function unexplained({ ctx, stopped, ...rest }: Examination, answered: readonly Answered[]): readonly Answered[] {
-  const shown = (error: KmeshError): boolean => answered.some(({ evidence }) => evidence.startsWith(`${error.code}:`)) || couldNotLook(error) !== undefined;
+  const shown = (error: KmeshError): boolean => answered.some(({ evidence }) => evidence.startsWith(`${error.code}:`) || evidence === couldNotLook(error)?.evidence);
   return [...stopped].filter(([, error]) => !shown(error)).map(([phase, error]) => {
     const question = { name: `phase ${phase}`, look: () => Promise.reject(error) };
     return { name: question.name, question, ...fromError({ ctx, stopped, ...rest }, question, error) };

@@ -17,7 +17,7 @@ export async function readSigning(ctx: Context): Promise<Signing | undefined> {
     const pair: SigningPair = signingPair(await ctx.sys.readBytes(key, MAX_BYTES), await ctx.sys.readBytes(certificate, MAX_BYTES));
     return { key, certificate, ...pair };
   } catch (error) {
-    return { unusable: failure(ctx, 'KM_MODULE_SIGNING_KEY', `${key} and ${certificate} cannot be used: ${(error as Error).message}`) };
+    return { unusable: failure(ctx, 'KM_MODULE_SIGNING_KEY', `${key} and ${certificate} cannot be used: ${(error as Error).message}`, { cause: error }) };
   }
 }
 

@@ -64,8 +64,10 @@ t.test('secrets are not in the archive, wherever they lie', async (t) => {
   const token = place('tokens/istio-token', TOKEN);
   const module = place('private/kmesh.ko', KEY);
   place('state/processes.json', JSON.stringify({ note: `Bearer ${TOKEN}` }));
+  // A key in a form that its text does not give away.
+  const signingKey = place('mok.pem', 'MIIsecretsecretsecret\n');
   const daemonArgs = ['--xds-address', 'istiod.example:15012', '--xds-root-cert', rootCert, '--xds-token', token];
-  const { options } = testContext(folder, { options: { bpfHeader: header, module, daemonArgs } });
+  const { options } = testContext(folder, { options: { bpfHeader: header, module, moduleSigningKey: signingKey, moduleSigningCert: signingKey, daemonArgs } });
   const environment = { ...sys.env, KUBERNETES_SECRET: TOKEN, KERNELDIR: '' };
   const says: typeof exec = async () => ({ stdout: `version 1 ${TOKEN}\n`, tail: [KEY] });
   const archive = path.join(folder, 'host.tar');

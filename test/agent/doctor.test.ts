@@ -202,7 +202,7 @@ const MACHINES: readonly Broken[] = [
   {
     name: 'low memory limit',
     changes: rule('/sys/fs/cgroup/kubepods/pod1/memory.max', '104857600\n'),
-    wrong: { 'memory limit': { status: 'warning', evidence: /^100 MiB, .*KM_BUILD_MEMORY/, remedy: /resources.limits.memory/ } },
+    wrong: { 'memory limit': { status: 'warning', evidence: /^100 MiB at \/sys\/fs\/cgroup\/kubepods\/pod1\/memory.max, .*KM_BUILD_MEMORY/, remedy: /resources.limits.memory/ } },
     exit: 0,
   },
   {

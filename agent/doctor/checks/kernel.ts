@@ -70,11 +70,12 @@ export const kernelChecks: Group = {
       name: 'memory limit',
       look: async ({ ctx }) => {
         const { memoryLimitBytes, cpuLimit } = need(ctx, 'kernel');
+        const { memoryLimitFile } = need(ctx, 'kernelFiles');
         const jobs = buildJobs({ cpus: ctx.sys.cpus, cpuLimit, memoryLimitBytes }, BPF_BYTES_PER_JOB);
         if (memoryLimitBytes === undefined) return ok(`none; ${jobs} compiler jobs`);
         const limit = `${Math.round(memoryLimitBytes / MIB)} MiB`;
         if (memoryLimitBytes >= BPF_BYTES_PER_JOB) return ok(`${limit}; ${jobs} compiler jobs`);
-        return warning(`${limit}, and one compiler may need ${BPF_BYTES_PER_JOB / MIB} MiB: it may be killed (KM_BUILD_MEMORY)`, "Raise the container's memory limit (resources.limits.memory) to 400 MiB or more.");
+        return warning(`${limit} at ${memoryLimitFile ?? 'an unknown file'}, and one compiler may need ${BPF_BYTES_PER_JOB / MIB} MiB: it may be killed (KM_BUILD_MEMORY)`, "Raise the container's memory limit (resources.limits.memory) to 400 MiB or more.");
       },
     },
   ],

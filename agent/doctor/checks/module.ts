@@ -60,6 +60,7 @@ export const moduleChecks: Group = {
     { name: 'module compiler', l7: true, codes: ['KM_MODULE_COMPILER', 'KM_MODULE_COMPILER_MISMATCH'], look: lookAtCompiler },
     { name: 'insmod, rmmod', l7: true, look: lookAtTools },
     { name: '--module', l7: true, look: lookAtGivenModule },
+    { name: '--module-signing-key', l7: true, codes: ['KM_MODULE_SIGNING_KEY'], look: lookAtSigning },
     { name: 'module kmesh', l7: true, look: lookAtLoaded },
   ],
 };
@@ -103,6 +104,13 @@ async function lookAtGivenModule({ ctx }: Examination): Promise<Finding> {
   if (given === undefined) return ok('not set: kmesh.ko is compiled here');
   if ('unusable' in given) throw given.unusable;
   return ok(`${given.file.path}, for ${given.file.release}${given.file.signed ? ', signed' : ''}`);
+}
+
+async function lookAtSigning({ ctx }: Examination): Promise<Finding> {
+  const { signing } = ctx.results;
+  if (signing === undefined) return ok('not set: kmesh.ko is not signed here');
+  if ('unusable' in signing) throw signing.unusable;
+  return ok(`${signing.key}, of ${signing.subject}`);
 }
 
 async function lookAtLoaded({ ctx }: Examination): Promise<Finding> {
