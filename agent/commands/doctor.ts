@@ -9,6 +9,7 @@ import { looksOnly, watchDenials } from '../doctor/watch.js';
 import { EXIT_CODES, KmeshError } from '../errors.js';
 import type { DoctorOptions } from '../options.js';
 import type { Phase } from '../phase.js';
+import { Board } from '../status/board.js';
 import { formatCapabilityTable } from '../status/capabilityTable.js';
 import { formatCheckTable } from '../status/checkTable.js';
 import type { Sys } from '../sys.js';
@@ -43,6 +44,7 @@ async function examineWorld({ sys, exec, options, root }: World, connect: boolea
     startService: () => Promise.reject(new Error('doctor starts no service')),
     stop: new AbortController().signal,
     results: {},
+    board: new Board(),
   };
   return diagnose(await examine(ctx, sequence, { denied, warnings, connect }));
 }

@@ -6,7 +6,7 @@ import { daemonProgram } from './pins.js';
 import { readyUrl } from './readiness.js';
 
 /** Time to see whether anybody answers on loopback. */
-const PORT_CHECK_MS = 1000;
+export const PORT_CHECK_MS = 1000;
 
 /** @throws KM_DAEMON_MISSING */
 export async function requireDaemonProgram(ctx: Context): Promise<void> {

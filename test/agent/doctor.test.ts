@@ -10,7 +10,7 @@ import { GROUPS, type Report } from '../../agent/doctor/report.js';
 import { SEQUENCE } from '../../agent/sequence.js';
 import { sys } from '../../agent/sys.js';
 import { projectRoot, temporaryFolder, testContext } from '../helpers/agentContext.js';
-import { type Changes, DAEMON_CHECK, exits, HEADERS, INSTALLED, makeMachine, MOUNTS, NOT_THERE, RELEASE, said } from '../helpers/machines.js';
+import { type Changes, DAEMON_CHECK, exits, HEADERS, INSTALLED, makeMachine, MOUNTS, NOBODY, NOT_THERE, OPTIONS, RELEASE, said } from '../helpers/machines.js';
 import { headerTree } from '../helpers/capturedRoot.js';
 
 interface Diagnosis extends Report {
@@ -161,7 +161,7 @@ const MACHINES: readonly Broken[] = [
   },
   {
     name: 'a bundle that is none',
-    changes: { files: { '/kmesh.tar': 'garbage' }, manifest: { options: { stateDir: '/var/lib/kmesh', cgroup2Path: '/mnt/kmesh_cgroup2', bpfFsPath: '/sys/fs/bpf', bundle: '/kmesh.tar', require: [], daemonArgs: [] } } },
+    changes: { files: { '/kmesh.tar': 'garbage' }, manifest: { options: { ...OPTIONS, bundle: '/kmesh.tar' } } },
     wrong: { '--bundle': { status: 'error', evidence: /^KM_BUNDLE_FILE: \/kmesh.tar/, remedy: /node agent.js bundle/ } },
     exit: 20,
     l4: /KM_BUNDLE_FILE/,
@@ -219,8 +219,14 @@ const MACHINES: readonly Broken[] = [
   },
   {
     name: 'something else on the admin port',
-    changes: { manifest: { http: { 'http://127.0.0.1:15200/healthz/ready': { status: 404, body: '' } } } },
+    changes: { manifest: { http: { ...NOBODY, 'http://127.0.0.1:15200/healthz/ready': { status: 404, body: '' } } } },
     wrong: { 'admin port': { status: 'error', evidence: /^KM_DAEMON_PORT/, remedy: /--admin-port/ } },
+    exit: 20,
+  },
+  {
+    name: 'something else on the port for probes',
+    changes: { manifest: { http: { ...NOBODY, 'http://127.0.0.1:15021/healthz/live': { status: 404, body: '' } } } },
+    wrong: { 'status ports': { status: 'error', evidence: /^KM_STATUS_PORT: .*15021/, remedy: /--status-port/ } },
     exit: 20,
   },
   {
@@ -266,7 +272,7 @@ t.test('machines that lack something', async (t) => {
 });
 
 t.test('what only HTTP routing needs is an error where --require asks for it', async (t) => {
-  const options = { stateDir: '/var/lib/kmesh', cgroup2Path: '/mnt/kmesh_cgroup2', bpfFsPath: '/sys/fs/bpf', require: ['l7-http'], daemonArgs: [] };
+  const options = { ...OPTIONS, require: ['l7-http'] };
   const { of, code } = await diagnosed(t, { without: [HEADERS], manifest: { options } });
   t.match(of('kernel headers'), { status: 'error' });
   t.equal(code, 20);

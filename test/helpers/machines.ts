@@ -73,6 +73,10 @@ const commands = (): Record<string, CommandAnswer> => ({
   [DAEMON_CHECK]: said(JSON.stringify(CONTROL_PLANE)),
 });
 
+export const OPTIONS: Manifest['options'] = { stateDir: '/var/lib/kmesh', cgroup2Path: '/mnt/kmesh_cgroup2', bpfFsPath: '/sys/fs/bpf', statusPort: 15021, metricsPort: 15020, require: [], daemonArgs: [] };
+
+export const NOBODY: Manifest['http'] = { 'http://127.0.0.1:15200/healthz/ready': null, 'http://127.0.0.1:15021/healthz/live': null, 'http://127.0.0.1:15020/': null };
+
 export interface Changes {
   /** Files that are other than on the whole machine. */
   readonly files?: Captured;
@@ -90,9 +94,9 @@ export function makeMachine(folder: string, changes: Changes = {}): void {
     const manifest: Manifest = {
     version: 1,
     ...{ kernelRelease: RELEASE, architecture: 'x86_64', cpus: 4, effectiveUid: 0, pid: 1, root: INSTALLED },
-    options: { stateDir: '/var/lib/kmesh', cgroup2Path: '/mnt/kmesh_cgroup2', bpfFsPath: '/sys/fs/bpf', require: [], daemonArgs: [] },
+    options: OPTIONS,
     ...{ env: {}, stats: {}, digests: {}, writeObstacles: { '/var/lib': null }, freeBytes: { '/var/lib': 2 ** 32 }, errors: {}, withheld: [] },
-    http: { 'http://127.0.0.1:15200/healthz/ready': null },
+    http: NOBODY,
     ...changes.manifest,
     commands: { ...commands(), ...changes.commands },
   };

@@ -8,7 +8,7 @@ import { lookAtPlace, refuseForeign, requireFileSystem } from '../../mounts/plac
 import { requirePrivileges } from '../../privileges.js';
 import { adminPort } from '../../supervisor/command.js';
 import { daemonProgram } from '../../supervisor/pins.js';
-import { askAdminPort, refuseTakenPort, requireDaemonProgram } from '../../supervisor/preconditions.js';
+import { askAdminPort, PORT_CHECK_MS, refuseTakenPort, requireDaemonProgram } from '../../supervisor/preconditions.js';
 import { refuseSecondAgent } from '../../supervisor/processes.js';
 import { runTool } from '../../tool.js';
 import { type Check, type Finding, type Group, ok, warning } from '../check.js';
@@ -37,6 +37,7 @@ export const runningChecks: Group = {
     },
     { name: 'running agent', look: lookAtAgent },
     { name: 'admin port', look: lookAtPort },
+    { name: 'status ports', look: lookAtStatusPorts },
     { name: 'control plane', look: askDaemon },
   ],
 };
@@ -79,6 +80,18 @@ async function lookAtPort({ ctx }: Examination): Promise<Finding> {
   if (answer === undefined) return ok(`nobody answers on 127.0.0.1:${port}`);
   if ((await runningAgent(ctx)) === undefined) refuseTakenPort(ctx, answer);
   return ok(`the daemon of the running agent answers on 127.0.0.1:${port} (${answer.status})`);
+}
+
+/** What a start would find taken, as far as whoever has it answers to HTTP. */
+async function lookAtStatusPorts({ ctx }: Examination): Promise<Finding> {
+  const { statusAddress = '127.0.0.1', statusPort, metricsPort } = ctx.options;
+  const host = statusAddress.includes(':') ? `[${statusAddress}]` : statusAddress;
+  const urls = [`http://${host}:${statusPort}/healthz/live`, `http://${host}:${metricsPort}/`];
+  const taken: string[] = [];
+  for (const url of urls) if ((await ctx.sys.httpGet(url, PORT_CHECK_MS)) !== undefined) taken.push(url);
+  if (taken.length === 0) return ok(`nobody answers on the ports ${statusPort} and ${metricsPort}`);
+  if ((await runningAgent(ctx)) === undefined) throw failure(ctx, 'KM_STATUS_PORT', `${taken.join(' and ')} answers before the agent was started`);
+  return ok(`the running agent answers on the ports ${statusPort} and ${metricsPort}`);
 }
 
 const answers = z.object({
