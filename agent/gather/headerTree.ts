@@ -90,12 +90,12 @@ async function look(sys: Sys, place: Place, release: string): Promise<HeaderTree
 async function follow(sys: Sys, place: Place): Promise<Place | HeaderProblem | undefined> {
   const own = await resolveBelow(sys, place);
   if (own.found) return { root: place.root, path: own.path };
-  if (place.root === '' && (own.link !== undefined || place.path.startsWith('/usr/'))) {
+  if (place.root === '' && (own.dangling !== undefined || own.path.startsWith('/usr/'))) {
     const host = await resolveBelow(sys, { root: HOST_ROOT, path: own.path });
     if (host.found) return { root: HOST_ROOT, path: host.path };
   }
-  if (own.link === undefined) return undefined;
-  return { code: 'KM_HEADERS_DANGLING', detail: `${own.link.path} is a link to ${own.link.target}, which is not there` };
+  if (own.dangling === undefined) return undefined;
+  return { code: 'KM_HEADERS_DANGLING', detail: `${own.dangling.path} is a link to ${own.dangling.target}, which is not there` };
 }
 
 /**

@@ -11,8 +11,8 @@ export interface Resolved {
   /** Below the same root, without links; with `found` false: the first name that is not there, and what follows it. */
   readonly path: string;
   readonly found: boolean;
-  /** The last link on the way and what it says; undefined: there was none. */
-  readonly link: { readonly path: string; readonly target: string } | undefined;
+  /** The first link on the way that leads nowhere, and what it says; undefined: each leads somewhere. */
+  readonly dangling: { readonly path: string; readonly target: string } | undefined;
 }
 
 /**
@@ -22,8 +22,16 @@ export interface Resolved {
 export async function resolveBelow(sys: Sys, { root, path: file }: Place): Promise<Resolved> {
   const pending = file.split('/');
   let at = '/';
-  let link: Resolved['link'];
-  for (let links = 0; pending.length > 0; ) {
+  let dangling: Resolved['dangling'];
+  /** Links whose targets are being followed, with how many names of the path come after the target. */
+  const open: { readonly link: NonNullable<Resolved['dangling']>; readonly rest: number }[] = [];
+  const close = async (): Promise<void> => {
+    while (open.length > 0 && pending.length <= open.at(-1)!.rest) {
+      const { link } = open.pop()!;
+      if ((await statIfThere(sys, root + at)) === undefined) dangling = link;
+    }
+  };
+  for (let links = 0; pending.length > 0; await close()) {
     const name = pending.shift() ?? '';
     if (name === '' || name === '.') continue;
     const next = path.join(at, name);
@@ -32,13 +40,14 @@ export async function resolveBelow(sys: Sys, { root, path: file }: Place): Promi
       at = next;
       continue;
     }
-    link = { path: root + next, target };
+    const link = { path: root + next, target };
     links += 1;
-    if (links > MAX_LINKS) return { path: next, found: false, link };
+    if (links > MAX_LINKS) return { path: next, found: false, dangling: link };
     if (target.startsWith('/')) at = '/';
+    open.push({ link, rest: pending.length });
     pending.unshift(...target.split('/'));
   }
-  return { path: at, found: (await statIfThere(sys, root + at)) !== undefined, link };
+  return { path: at, found: (await statIfThere(sys, root + at)) !== undefined, dangling };
 }
 
 async function readLink(sys: Sys, file: string): Promise<string | undefined> {

@@ -183,6 +183,17 @@ t.test('an archive of header files alone builds nothing, and says so', async (t)
   t.match(await findHeaderTree(sys, '6.1.90+'), { folder: undefined, problem: { code: 'KM_HEADERS_INCOMPLETE', detail: /kheaders\.tar\.xz has header files only: no Makefile, no scripts\/mod\/modpost, no Module\.symvers$/ } });
 });
 
+t.test('only a link whose own target is missing dangles', async (t) => {
+  const release = '6.1.0-18-amd64';
+  const merged: Captured = { '/lib': { link: 'usr/lib' }, '/usr/lib/os-release': 'ID=debian\n' };
+  t.match((await findHeaderTree(rooted(t, merged).sys, release)).problem, { code: 'KM_HEADERS_MISSING' }, '/lib is a link on every merged /usr');
+  const build = { [`/usr/lib/modules/${release}/build`]: { link: inSrc(release) } };
+  const through = { code: 'KM_HEADERS_DANGLING', detail: new RegExp(`^/usr/lib/modules/${release}/build is a link to ${inSrc(release)}, which is not there`) };
+  t.match((await findHeaderTree(rooted(t, { ...merged, ...build }).sys, release)).problem, through, 'behind /lib');
+  const moved = { ...merged, ...build, '/usr/src': { link: '/opt/src' }, '/opt/src/README': '' };
+  t.match((await findHeaderTree(rooted(t, moved).sys, release)).problem, through, 'the link that leads there, not the one on the way that is fine');
+});
+
 t.test('links in a circle, and folders that may not be read, are not there', async (t) => {
   const release = '6.1.0-18-amd64';
   const circle = rooted(t, { [`/lib/modules/${release}/build`]: { link: 'source' }, [`/lib/modules/${release}/source`]: { link: 'build' } });
