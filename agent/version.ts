@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
-import { readIfThere } from './gather/files.js';
 import type { Sys } from './sys.js';
 
 /** Replaced by the bundler with the version of package.json; not there when the agent runs from its sources. */
@@ -8,7 +7,8 @@ declare const KMESH_VERSION: string | undefined;
 
 export async function agentVersion(sys: Sys, root: string): Promise<string> {
   if (typeof KMESH_VERSION === 'string') return KMESH_VERSION;
-  const text = await readIfThere(() => sys.readText(path.join(root, 'package.json'), 1 << 16));
-  const version = /^  "version": "([^"]+)",?$/m.exec(text ?? '')?.[1];
+  // No reason to keep a node out of the mesh, whatever is wrong with the file.
+  const text = await sys.readText(path.join(root, 'package.json'), 1 << 16).catch(() => '');
+  const version = /^  "version": "([^"]+)",?$/m.exec(text)?.[1];
   return version ?? 'of unknown version';
 }

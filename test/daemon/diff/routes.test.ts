@@ -175,20 +175,12 @@ t.test('hosts that Envoy would refuse do no harm: one domain twice, one name twi
 
 t.test('one route among those of 1,000 services with a dozen domains each', async (t) => {
   const services = Array.from({ length: 1000 }, (_, i) => host(`s${i}`, exact(...Array.from({ length: 12 }, (_, d) => `s${i}.d${d}`)), prefix(toCluster('a'))));
-  const begun = performance.now();
   const full = plan(createImage(), mesh(services), { sweep: ALL });
-  const all = performance.now() - begun;
   t.equal(full.operations.filter((o) => o.op === 'put' && o.map === 'km_domain').length, 12_000);
-  const durations = Array.from({ length: 20 }, (_, i) => {
+  for (let i = 0; i < 20; i++) {
     const changed = mesh(services.with(i, host(`s${i}`, services[i]!.domains, prefix(toCluster('b')))));
-    const started = performance.now();
-    const { operations } = plan(full.image, changed, { sweep: ALL });
-    t.same(summary(operations), ['put km_step', 'put km_vhost', 'barrier', 'delete km_step']);
-    return performance.now() - started;
-  });
-  const median = durations.sort((x, y) => x - y)[10]!;
-  t.comment(`plan of 12,000 domains: ${all.toFixed(0)} ms; of one route among them: ${median.toFixed(2)} ms`);
-  t.ok(median < all / 3, 'far less than all');
+    t.same(summary(plan(full.image, changed, { sweep: ALL }).operations), ['put km_step', 'put km_vhost', 'barrier', 'delete km_step']);
+  }
 });
 
 t.test('steps are compared by what they say', async (t) => {
