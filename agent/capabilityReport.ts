@@ -36,7 +36,11 @@ export async function situationOf(ctx: Context, l4Programs: Fact): Promise<Situa
 /** Whether this build can make kmesh.ko. */
 export async function moduleSourcesFact(sys: Sys, root: string): Promise<Fact> {
   const folder = path.join(root, 'kernel');
-  return (await hasSources(sys, root, 'kernel')) ? yes(`${folder} is there`) : no(`there is no ${folder}/Makefile`);
+  try {
+    return (await hasSources(sys, root, 'kernel')) ? yes(`${folder} is there`) : no(`there is no ${folder}/Makefile`);
+  } catch (error) {
+    return unknown(`${folder} cannot be looked at: ${(error as Error).message}`);
+  }
 }
 
 /** What this node can do, from what the phases found so far. */

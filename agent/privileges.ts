@@ -21,6 +21,7 @@ export async function requirePrivileges(sys: Sys): Promise<void> {
 /** Whether the agent may load kernel modules. Other users than root are not told anything: they can only ask for plans. */
 export async function moduleCapability(sys: Sys): Promise<Fact> {
   if (sys.effectiveUid !== 0) return unknown('only root loads modules');
-  const status = await sys.readText(STATUS, MAX_BYTES);
+  const status = await sys.readText(STATUS, MAX_BYTES).catch((error: unknown) => error as Error);
+  if (typeof status !== 'string') return unknown(`${STATUS} cannot be read: ${status.message}`);
   return hasCapability(status, 'CAP_SYS_MODULE') ? yes('the agent has CAP_SYS_MODULE') : no('the agent lacks CAP_SYS_MODULE');
 }

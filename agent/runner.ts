@@ -62,7 +62,11 @@ export async function runPhases(phases: readonly Phase[], ctx: Context): Promise
       timings.push({ phase: phase.name, outcome, ms: elapsed() });
       ctx.log[level]({ phase: phase.name, outcome, ms: elapsed() }, `${label}: failed, ${elapsed()} ms${outcome === 'forgone' ? `; the node comes up without ${phase.serves}` : ''}`);
       logError(ctx.log, ctx.options.logFormat, failed, level);
-      if (outcome === 'forgone') continue;
+      if (outcome === 'forgone') {
+        // What it did half way must not stay for as long as the node is up.
+        await undoPhases([phase], ctx, 'run');
+        continue;
+      }
       error = failed;
       break;
     }

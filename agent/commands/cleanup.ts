@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
+import { codedError } from '../coded.js';
 import { removeUnusedBuilds } from '../compile/oldBuilds.js';
 import { type Context, failure } from '../context.js';
-import { asKmeshError, KmeshError } from '../errors.js';
+import { KmeshError } from '../errors.js';
 import { drain } from '../module/drain.js';
 import { MODULE_NAME } from '../module/loaded.js';
 import { removeModule } from '../module/remove.js';
@@ -41,7 +42,7 @@ export async function cleanup(ctx: Context): Promise<number> {
     try {
       removed.push(...(await step()));
     } catch (thrown) {
-      const error = asKmeshError(thrown);
+      const error = codedError(ctx, thrown);
       logError(ctx.log, ctx.options.logFormat, error);
       failed ??= error;
     }

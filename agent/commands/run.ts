@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { capabilitiesOf, reportCapabilities } from '../capabilityReport.js';
+import { codedError } from '../coded.js';
 import type { Context } from '../context.js';
 import { serveStatus } from '../endpoints.js';
-import { asKmeshError, type KmeshError } from '../errors.js';
+import type { KmeshError } from '../errors.js';
 import { exitStatus } from '../exec.js';
 import type { Phase } from '../phase.js';
 import { no, unknown, yes } from '../probe/fact.js';
@@ -64,7 +65,7 @@ async function unmetRequirement(ctx: Context): Promise<KmeshError | undefined> {
     checkRequirements(ctx, await capabilitiesOf(ctx, IN_FORCE));
     return undefined;
   } catch (thrown) {
-    const error = asKmeshError(thrown);
+    const error = codedError(ctx, thrown);
     logError(ctx.log, ctx.options.logFormat, error);
     return error;
   }
@@ -75,7 +76,7 @@ async function holdAll(ctx: Context, holders: readonly Phase[]): Promise<KmeshEr
     await Promise.all(holders.map((phase) => phase.hold?.(ctx)));
     return undefined;
   } catch (thrown) {
-    const error = asKmeshError(thrown);
+    const error = codedError(ctx, thrown);
     logError(ctx.log, ctx.options.logFormat, error);
     return error;
   }
@@ -83,7 +84,8 @@ async function holdAll(ctx: Context, holders: readonly Phase[]): Promise<KmeshEr
 
 /** What --on-stop decides: whether mounts, programs, maps and the kernel module stay. */
 async function keepsNode({ options, sys, log }: Context): Promise<boolean> {
-  const inPod = (await sys.stat(SERVICE_ACCOUNT_TOKEN)) !== undefined;
+  // What cannot be told counts as a pod: what stays can be removed, connections that break cannot be mended.
+  const inPod = await sys.stat(SERVICE_ACCOUNT_TOKEN).then((entry) => entry !== undefined, () => true);
   if (options.onStop === 'cleanup' || (options.onStop === 'auto' && !inPod)) return false;
   const why = options.onStop === 'keep' ? 'as asked by --on-stop=keep' : 'this is a pod, and whether it is restarted or removed is not asked of the cluster in this build';
   log.info(`mounts, programs, maps and kernel module stay and go on steering: ${why}; \`node agent.js cleanup\` removes them`);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
+import { discard } from '../compile/sealed.js';
 import type { Context } from '../context.js';
 import { ExecError } from '../exec.js';
 import { readIfThere } from '../gather/files.js';
@@ -58,7 +59,7 @@ async function installedModule(ctx: Context): Promise<ModuleVersions | undefined
 
 /** undefined: the tool is not here, or the file is none of a module. */
 async function unpacked(ctx: Context, file: string, ending: string, [tool = '', ...args]: readonly string[]): Promise<ModuleVersions | undefined> {
-  const folder = path.join(ctx.options.stateDir, 'reference.partial');
+  const folder = path.join(ctx.options.stateDir, 'build', 'reference.partial');
   const copy = path.join(folder, path.basename(file));
   try {
     await ctx.sys.makeFolders(folder);
@@ -69,7 +70,7 @@ async function unpacked(ctx: Context, file: string, ending: string, [tool = '', 
     if (error instanceof ExecError && !ctx.stop.aborted) return undefined;
     throw error;
   } finally {
-    await ctx.sys.removeTree(folder);
+    await discard(ctx, folder);
   }
 }
 

@@ -6,7 +6,7 @@ import { toolFailure } from '../tool.js';
 import { drain } from './drain.js';
 import { whatHolds } from './holders.js';
 import { runKmod } from './kmod.js';
-import { loadedModule, MODULE_NAME } from './loaded.js';
+import { loadedModule, MODULE_NAME, MODULE_SYSFS } from './loaded.js';
 import { requestPins } from './pin.js';
 
 /** BPF programs are freed some time after their last link is gone (RCU), and give up the tracepoint only then. */
@@ -17,13 +17,17 @@ const RETRY_MS = 100;
  * Removes kmesh.ko as its users need it: no more takeovers, the connections that are held back go on, the pinned link to
  * its tracepoint is given up, then it is unloaded. A module of the same name that is not ours is left alone.
  *
+ * @param ours this run loaded it, whatever it shows of itself now
  * @returns false: there was none of ours
  * @throws KM_MODULE_IN_USE naming what holds it, KM_MODULE_REMOVE, KM_MODULE_TOOL
  */
-export async function removeModule(ctx: Context): Promise<boolean> {
+export async function removeModule(ctx: Context, ours = false): Promise<boolean> {
   const loaded = await loadedModule(ctx.sys);
-  if (loaded === undefined) return false;
-  if (loaded.abi === undefined) {
+  if (loaded === undefined) {
+    if ((await ctx.sys.stat(MODULE_SYSFS)) === undefined) return false;
+    throw failure(ctx, 'KM_MODULE_REMOVE', `${MODULE_SYSFS} is there, but /proc/modules cannot be read or does not list ${MODULE_NAME}`);
+  }
+  if (loaded.abi === undefined && !ours) {
     ctx.log.warn(`the loaded module ${MODULE_NAME} is not of this project (it has no parameter abi); it is left alone`);
     return false;
   }

@@ -23,18 +23,20 @@ export interface Settled {
  * if it speaks to the eBPF programs of this build.
  *
  * @param wanted undefined: none could be built; what is loaded has to do
+ * @param begun told what is about to be done to the module, before it can fail half way
  * @throws KM_MODULE_...
  */
-export async function putInPlace(ctx: Context, wanted: ModuleFile | undefined): Promise<Settled> {
+export async function putInPlace(ctx: Context, wanted: ModuleFile | undefined, begun: (change: Settled['change']) => void): Promise<Settled> {
   const before = await loadedModule(ctx.sys);
   if (before !== undefined) refuseUnfit(ctx, before);
-  if (before === undefined && wanted !== undefined) return insert(ctx, wanted, 'inserted');
+  begun(before === undefined ? 'inserted' : 'resumed');
+  if (before === undefined && wanted !== undefined) return insert(ctx, wanted, 'inserted', begun);
   if (before !== undefined && (wanted === undefined || isSameBuild(before, wanted))) {
     const how = wanted === undefined ? 'of an earlier run; none could be built now' : 'loaded already';
     return accept(ctx, before.accepting ? 'kept' : 'resumed', how);
   }
   if (before === undefined || wanted === undefined) throw new Error('there is neither a module in the kernel nor a file of one');
-  return replace(ctx, before, wanted);
+  return replace(ctx, before, wanted, begun);
 }
 
 /** A build that was linked without an id is never taken for another one. */
@@ -46,15 +48,16 @@ export function refuseUnfit(ctx: Context, { abi, state }: LoadedModule): void {
   if (abi === undefined) throw failure(ctx, 'KM_MODULE_FOREIGN', `the loaded module ${MODULE_NAME} has no parameter abi`);
 }
 
-async function insert(ctx: Context, wanted: ModuleFile, change: Settled['change']): Promise<Settled> {
+async function insert(ctx: Context, wanted: ModuleFile, change: Settled['change'], begun: (change: Settled['change']) => void): Promise<Settled> {
   if (await insertFile(ctx, wanted)) return accept(ctx, change, change);
-  // Somebody loaded one of this name in the same moment.
+  // Somebody loaded one of this name in the same moment: it is not this run's to remove.
+  begun('kept');
   const there = await loadedModule(ctx.sys);
   if (there !== undefined && isSameBuild(there, wanted)) return accept(ctx, 'kept', 'loaded already');
   throw failure(ctx, 'KM_MODULE_IN_USE', `another build of ${MODULE_NAME} was loaded in the same moment`);
 }
 
-async function replace(ctx: Context, before: LoadedModule, wanted: ModuleFile): Promise<Settled> {
+async function replace(ctx: Context, before: LoadedModule, wanted: ModuleFile, begun: (change: Settled['change']) => void): Promise<Settled> {
   ctx.log.info(`another build of kmesh.ko is loaded (${before.buildId ?? 'without a build id'}); it is replaced`);
   try {
     await removeModule(ctx);
@@ -64,7 +67,7 @@ async function replace(ctx: Context, before: LoadedModule, wanted: ModuleFile): 
     // Its link to the tracepoint was given up: after a failed start it must not hold back requests either.
     return accept(ctx, 'resumed', 'another build, which cannot be replaced now');
   }
-  return insert(ctx, wanted, 'replaced');
+  return insert(ctx, wanted, 'replaced', begun);
 }
 
 /** Whether a loaded module shows requests as the eBPF programs of this build read them; KM_MODULE_ABI where it does not. */

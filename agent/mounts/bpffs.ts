@@ -8,8 +8,7 @@ import type { Selection } from './release.js';
 /** Sees to a bpffs at `--bpf-fs-path`; reports each change through `changed` before it can fail. */
 export async function ensureBpffs(ctx: Context, changed: (change: Selection) => void): Promise<string> {
   await requireFileSystem(ctx, 'bpf');
-  const place = await preparePlace(ctx, ctx.options.bpfFsPath);
-  changed({ mounts: [], folders: place.made });
+  const place = await preparePlace(ctx, ctx.options.bpfFsPath, changed);
   refuseForeign(ctx, place, 'bpf');
   if (place.mounted !== undefined) return `bpffs is at ${place.path} already`;
   changed({ mounts: [place.path], folders: [] });

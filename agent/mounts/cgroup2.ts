@@ -22,8 +22,7 @@ interface Way {
  */
 export async function ensureCgroup2(ctx: Context, changed: (change: Selection) => void): Promise<string> {
   await requireFileSystem(ctx, 'cgroup2');
-  const place = await preparePlace(ctx, ctx.options.cgroup2Path);
-  changed({ mounts: [], folders: place.made });
+  const place = await preparePlace(ctx, ctx.options.cgroup2Path, changed);
   await refuseUnfit(ctx, place);
   if (place.mounted !== undefined) return `cgroup2 is at ${place.path} already`;
   changed({ mounts: [place.path], folders: [] });

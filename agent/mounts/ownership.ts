@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import type { Context } from '../context.js';
+import { readBootId } from '../gather/bootId.js';
 import type { Mount } from '../probe/mountinfo.js';
 import { readState, removeState, writeState } from '../stateFiles.js';
 
@@ -27,9 +28,18 @@ export type OwnedMount = z.infer<typeof ownedMount>;
 /** Mounts and folders that the agent made, on record so that a crash does not turn them into somebody else's. */
 export type Ownership = z.infer<typeof ownership>;
 
+/** The record as this run read and wrote it: a file that is lost or damaged meanwhile must not make it forget its own mounts. */
+const records = new WeakMap<Context, Ownership>();
+
 /** What is ours according to the state folder; mounts of an earlier boot are left out. */
 export async function readOwnership(ctx: Context): Promise<Ownership> {
-  const bootId = (await ctx.sys.readText('/proc/sys/kernel/random/boot_id', 64)).trim();
+  const known = records.get(ctx) ?? (await fromFile(ctx));
+  records.set(ctx, known);
+  return known;
+}
+
+async function fromFile(ctx: Context): Promise<Ownership> {
+  const bootId = await readBootId(ctx.sys);
   const found = await readState(ctx, FILE, ownership);
   if (found === undefined) return { bootId, mounts: [], folders: [] };
   return { bootId, mounts: found.bootId === bootId ? found.mounts : [], folders: found.folders };
@@ -38,6 +48,7 @@ export async function readOwnership(ctx: Context): Promise<Ownership> {
 export async function writeOwnership(ctx: Context, owned: Ownership): Promise<void> {
   if (owned.mounts.length === 0 && owned.folders.length === 0) await removeState(ctx, FILE);
   else await writeState(ctx, FILE, owned);
+  records.set(ctx, owned);
 }
 
 /** Source of the file systems that the agent mounts: device numbers are given anew, so they alone prove nothing. */

@@ -2,6 +2,7 @@
 import { type Context, failure } from '../context.js';
 import { type Mount, topMountAt } from '../probe/mountinfo.js';
 import { readMounts } from './mountTable.js';
+import type { Selection } from './release.js';
 import { type OwnedMount, readOwnership, writeOwnership } from './ownership.js';
 
 /** A folder to mount on, and what is mounted there now. */
@@ -9,19 +10,26 @@ export interface Place {
   /** Without symbolic links: as the kernel writes it in mountinfo. */
   readonly path: string;
   readonly mounted: Mount | undefined;
-  /** Folders that had to be made. */
-  readonly made: readonly string[];
 }
 
 /**
- * Makes the folder if need be and looks at what is mounted there.
+ * Makes the folder if need be, puts it on record, and looks at what is mounted there.
+ *
+ * @param changed told which folders were made, before anything else can fail
  * @throws KM_MOUNT_POINT when it cannot be made, is no folder, or holds files that a mount would hide
  */
-export async function preparePlace(ctx: Context, folder: string): Promise<Place> {
-  const made = await makeFolders(ctx, folder);
+export async function preparePlace(ctx: Context, folder: string, changed: (change: Selection) => void): Promise<Place> {
   const owned = await readOwnership(ctx);
-  if (made.length > 0) await writeOwnership(ctx, { ...owned, folders: [...owned.folders, ...made] });
-  return { ...(await lookAtPlace(ctx, folder)), made };
+  const made = await makeFolders(ctx, folder);
+  try {
+    if (made.length > 0) await writeOwnership(ctx, { ...owned, folders: [...owned.folders, ...made] });
+  } catch (error) {
+    // Nobody would know later whose they are.
+    for (const one of [...made].reverse()) await ctx.sys.removeEmptyFolder(one);
+    throw error;
+  }
+  changed({ mounts: [], folders: made });
+  return lookAtPlace(ctx, folder);
 }
 
 /**
@@ -29,14 +37,21 @@ export async function preparePlace(ctx: Context, folder: string): Promise<Place>
  * @throws KM_MOUNT_POINT when it is no folder, or holds files that a mount would hide
  */
 export async function lookAtPlace(ctx: Context, folder: string): Promise<Place> {
-  const entry = await ctx.sys.stat(folder);
+  const look = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw failure(ctx, 'KM_MOUNT_POINT', `${folder} cannot be looked at: ${(error as Error).message}`, { cause: error });
+    }
+  };
+  const entry = await look(() => ctx.sys.stat(folder));
   if (entry?.kind !== 'directory') throw failure(ctx, 'KM_MOUNT_POINT', `${folder} is not a directory`);
-  const path = await ctx.sys.realPath(folder);
+  const path = await look(() => ctx.sys.realPath(folder));
   const mounted = topMountAt(await readMounts(ctx), path);
-  if (mounted === undefined && (await ctx.sys.list(path)).length > 0) {
+  if (mounted === undefined && (await look(() => ctx.sys.list(path))).length > 0) {
     throw failure(ctx, 'KM_MOUNT_POINT', `${path} holds files that a mount would hide`);
   }
-  return { path, mounted, made: [] };
+  return { path, mounted };
 }
 
 async function makeFolders(ctx: Context, folder: string): Promise<readonly string[]> {

@@ -53,5 +53,6 @@ export async function releaseMounts(ctx: Context, selection?: Selection): Promis
 async function unmount(ctx: Context, mount: OwnedMount): Promise<boolean> {
   if (!isOwned(topMountAt(await readMounts(ctx), mount.path), mount)) return false;
   await runUndoTool(ctx, 'umount', ['-n', mount.path]);
+  if (isOwned(topMountAt(await readMounts(ctx), mount.path), mount)) throw new Error('umount reported success, but it is mounted still');
   return true;
 }

@@ -14,6 +14,7 @@ import { signModule } from '../module/signing.js';
 import type { Phase } from '../phase.js';
 import { unknown } from '../probe/fact.js';
 import { buildObstacles, kernelObstacles, loadObstacles, type Obstacle } from '../probe/l7.js';
+import { ProbeError } from '../probe/probeError.js';
 import type { Toolchain } from '../results.js';
 
 const TARGET: MakeTarget = { title: 'kmesh.ko', refused: 'KM_MODULE_COMPILE', timeoutMs: 20 * 60_000 };
@@ -95,6 +96,17 @@ async function compile(ctx: Context, partial: string): Promise<void> {
     await ctx.sys.rename(path.join(copy, 'kmesh.ko'), path.join(partial, 'kmesh.ko'));
     await ctx.sys.removeTree(copy);
   });
+  await refuseGarbage(ctx, path.join(partial, 'kmesh.ko'));
+}
+
+/** What is kept is used by every start to come: it has to be a module at least. */
+async function refuseGarbage(ctx: Context, file: string): Promise<void> {
+  try {
+    await readModuleFile(ctx.sys, file);
+  } catch (error) {
+    if (!(error instanceof ProbeError)) throw error;
+    throw failure(ctx, 'KM_MODULE_COMPILE', `make reported success, but left no kernel module: ${error.message}`, { cause: error });
+  }
 }
 
 async function copySources({ sys, root }: Context, copy: string): Promise<void> {

@@ -6,7 +6,7 @@ import { loadedModule, MODULE_NAME } from '../module/loaded.js';
 import { removeModule } from '../module/remove.js';
 import { putInPlace, type Settled } from '../module/settle.js';
 import type { Phase } from '../phase.js';
-import { unknown, yes } from '../probe/fact.js';
+import { no, unknown, yes } from '../probe/fact.js';
 import { l7Obstacles } from '../probe/l7.js';
 import { refuseSecondAgent } from '../supervisor/processes.js';
 
@@ -20,11 +20,14 @@ export const insertModule: Phase = {
   serves: 'l7-http',
   async when(ctx) {
     if (ctx.results.module !== undefined || (await loadedModule(ctx.sys)) !== undefined) return undefined;
-    return { skip: await whyNoModule(ctx) };
+    const skip = (await whyNoModule(ctx)) || 'no kmesh.ko was made';
+    // What was in the way may be gone when the table of capabilities is made; the module is not there all the same.
+    ctx.results.moduleState = no(skip);
+    return { skip };
   },
   async run(ctx) {
     await refuseSecondAgent(ctx);
-    const { loaded, change, how } = await putInPlace(ctx, ctx.results.module);
+    const { loaded, change, how } = await putInPlace(ctx, ctx.results.module, (begun) => changes.set(ctx, begun));
     changes.set(ctx, change);
     const evidence = `kmesh.ko is in the kernel (build ${loaded.buildId?.slice(0, 12) ?? 'not known'}, ${how})`;
     ctx.results.moduleState = yes(evidence);
@@ -39,7 +42,7 @@ export const insertModule: Phase = {
   async undo(ctx, scope) {
     const change = changes.get(ctx);
     if (scope === 'all' || change === 'inserted') {
-      if (await removeModule(ctx)) ctx.log.info(`removed: module ${MODULE_NAME}`);
+      if (await removeModule(ctx, change !== undefined)) ctx.log.info(`removed: module ${MODULE_NAME}`);
     } else if (change !== undefined && change !== 'kept') {
       // The programs of the earlier run are in force, but the link to the tracepoint of this module is not: requests
       // would be held back for nothing.

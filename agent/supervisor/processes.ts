@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import { type Context, failure } from '../context.js';
+import { readBootId } from '../gather/bootId.js';
 import { readState, removeState, writeState } from '../stateFiles.js';
 import { isErrno } from '../sys.js';
 
@@ -65,7 +66,7 @@ async function onRecord(ctx: Context): Promise<z.infer<typeof processes> | undef
 }
 
 async function world(ctx: Context): Promise<{ bootId: string; namespace: string }> {
-  const bootId = (await ctx.sys.readText('/proc/sys/kernel/random/boot_id', 64)).trim();
+  const bootId = await readBootId(ctx.sys);
   return { bootId, namespace: await ctx.sys.readLink('/proc/self/ns/pid') };
 }
 

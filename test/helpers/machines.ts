@@ -13,7 +13,7 @@ export const INSTALLED = '/opt/kmesh';
 
 const HELPERS = [...new Set([...L4_HELPERS, ...L7_HELPERS, 'map_lookup_elem', 'get_netns_cookie'])];
 const BPF_H = `#ifndef _BPF_H\n#define _BPF_H\n#define ___BPF_FUNC_MAPPER(FN, ctx...) FN(unspec, 0, ##ctx) ${HELPERS.map((name, i) => `FN(${name}, ${i + 1}, ##ctx)`).join(' ')}\nenum bpf_func_id { __BPF_FUNC_MAX_ID, };\n#endif\n`;
-const BTF = btfImage([
+export const BTF = btfImage([
   { kind: 'enum', name: 'bpf_func_id', values: [['BPF_FUNC_unspec', 0], ...HELPERS.map((name, i) => [`BPF_FUNC_${name}`, i + 1] as const), ['__BPF_FUNC_MAX_ID', HELPERS.length + 1]] },
   { kind: 'func', name: '__cgroup_bpf_run_filter_sock_addr' },
   { kind: 'func', name: 'register_kprobe' },
@@ -21,7 +21,7 @@ const BTF = btfImage([
 
 export const MOUNTS = ['1 0 8:1 / / rw - ext4 /dev/sda1 rw', '2 1 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup rw,nsdelegate', '3 1 0:31 / /sys/fs/bpf rw - bpf bpf rw,mode=700'];
 
-const WHOLE: Captured = {
+export const WHOLE: Captured = {
   '/proc/self/mountinfo': `${MOUNTS.join('\n')}\n`,
   '/proc/self/cgroup': '0::/kubepods/pod1\n',
   '/proc/self/status': 'Name:\tnode\nUid:\t0\t0\t0\t0\nCapEff:\t000001ffffffffff\n',
