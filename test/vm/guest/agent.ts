@@ -96,8 +96,7 @@ export class Agent {
   /** Sends a signal to the agent itself and waits for the end of its namespace. @returns its exit code, or the signal. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | NodeJS.Signals> {
     const { pid } = this.#unshare;
-    const [child] = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
-    process.kill(Number(child), signal);
+    process.kill(childOf(pid!), signal);
     return this.ended();
   }
 
@@ -105,6 +104,23 @@ export class Agent {
   async ended(): Promise<number | NodeJS.Signals> {
     await this.#ended;
     return this.#unshare.exitCode ?? this.#unshare.signalCode!;
+  }
+}
+
+/** Looked for among all processes: not every kernel has /proc/PID/task/TID/children (CONFIG_PROC_CHILDREN). */
+function childOf(parent: number): number {
+  const child = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).find((pid) => parentOf(pid) === parent);
+  if (child === undefined) throw new Error(`process ${parent} has no child`);
+  return Number(child);
+}
+
+/** undefined: it has ended since the folder was read. */
+function parentOf(pid: string): number | undefined {
+  try {
+    // After the name, which may hold anything, come the state and the parent (proc(5)).
+    return Number(fs.readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) \S /s, '').split(' ')[0]);
+  } catch {
+    return undefined;
   }
 }
 

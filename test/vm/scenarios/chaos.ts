@@ -74,7 +74,6 @@ async function cycles(t: Checks, context: Context, first: Agent, mesh: ProofMesh
       agent = await startAgent(context, mesh, context.modules[builds[1]], cycle + period > CYCLES ? [] : KEEP);
       if (buildId() !== before) upgrades++;
       builds = [builds[1], builds[0]];
-      t.note(`${cycle + 1} cycles, ${load.failures} failed requests`);
     } else {
       await remove(context);
       await context.sh('insmod', context.modules[builds[0]]!);
@@ -82,6 +81,7 @@ async function cycles(t: Checks, context: Context, first: Agent, mesh: ProofMesh
       // The others go on while the daemon has not come yet, or is about to attach.
       if (cycle % 2 === 0) await until('requests are routed again', ROUTES_AGAIN_MS * context.slowness, routes);
     }
+    if (cycle % 10 === 9) t.note(`${cycle + 1} cycles, ${load.failures} failed requests`);
   }
   t.equal(upgrades, CYCLES / period, `${CYCLES} times removed and inserted, of these ${CYCLES / period} upgrades to another build`);
   return agent;
