@@ -26,7 +26,7 @@ export async function situationOf(ctx: Context, l4Programs: Fact): Promise<Situa
     headersCode: headerTree.problem?.code,
     moduleGiven: file !== undefined || results.prebuilt?.module !== undefined,
     moduleSigned: file?.signed ?? results.prebuilt?.module?.signed ?? (results.signing !== undefined && !('unusable' in results.signing)),
-    mayLoadModules: await moduleCapability(sys),
+    mayLoadModules: ctx.options.kernelRelease === undefined ? await moduleCapability(sys) : unknown('the kernel that this is for does not run here'),
     module: results.moduleState ?? unknown('kmesh.ko is not loaded yet'),
     requestPrograms: results.requestPrograms ?? unknown('kmesh-daemon has not told yet whether its programs route requests'),
     failure: failed === undefined ? undefined : { reason: `${failed.code}: ${failed.detail}`, remedy: failed.remedy },

@@ -43,7 +43,7 @@ export async function parseCommandLine(argv: readonly string[], vocabulary: Voca
   const takesUnknown = command === 'run' || command === 'plan' || command === 'doctor';
   checkRest(rest, takesUnknown, Object.keys(table));
   if (command === 'inspect') return { command, options: inspectOptions(values) };
-  if (command === 'bundle') return { command, options: agentOptions(values, rest, vocabulary), output: values['output'] === undefined ? undefined : filePath(values, 'output'), hints: [] };
+  if (command === 'bundle') return { command, options: { ...agentOptions(values, rest, vocabulary), kernelRelease: values['kernel-release'] === undefined ? undefined : String(values['kernel-release']) }, output: values['output'] === undefined ? undefined : filePath(values, 'output'), hints: [] };
   if (command === 'doctor') return { command, options: agentOptions(values, rest, vocabulary), doctor: doctorOptions(values), hints: typingHints(rest, Object.keys(table)) };
   return { command, options: agentOptions(values, rest, vocabulary), hints: takesUnknown ? typingHints(rest, Object.keys(table)) : [] };
 }

@@ -223,7 +223,7 @@ export const ERRORS = {
   KM_BUNDLE_UNFIT: {
     class: 'build',
     cause: 'The bundle was made for another kernel, or by an agent with other sources.',
-    remedy: 'Write one by `node agent.js bundle` of this version on a node with exactly this kernel, or leave --bundle out so that this node compiles.',
+    remedy: 'Use the compat image (Dockerfile.compat), which compiles on each node for its kernel; or write a bundle for exactly this kernel by `node agent.js bundle` of this version; or leave --bundle out where the node can compile.',
   },
   KM_BUNDLE_WRITE: {
     class: 'state',

@@ -19,6 +19,7 @@ import { SEQUENCE } from './sequence.js';
 import { stopOnSignals } from './supervisor/signals.js';
 import { Board } from './status/board.js';
 import { sys } from './sys.js';
+import { sysForKernel } from './sysForKernel.js';
 import { agentVersion } from './version.js';
 
 /** Holds agent.js, daemon.js, bpf/ and config/. From its sources the agent runs one folder below. */
@@ -67,7 +68,7 @@ async function onNode(line: Exclude<CommandLine, { command: 'help' | 'version' |
       await plan(ctx, SEQUENCE, print);
       return 0;
     case 'bundle':
-      return await bundle(ctx, SEQUENCE, line.output);
+      return await bundle({ ...ctx, sys: options.kernelRelease === undefined ? sys : sysForKernel(sys, options.kernelRelease) }, SEQUENCE, line.output);
     case 'cleanup':
       return await cleanup(ctx);
   }

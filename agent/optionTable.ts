@@ -31,7 +31,11 @@ export const agentTable = {
 } satisfies Record<string, YargsOptions>;
 
 /** Options of `bundle`. */
-export const bundleTable = { ...agentTable, output: text('File to write; by default kmesh-RELEASE-ARCHITECTURE.tar in the current folder') } satisfies Record<string, YargsOptions>;
+export const bundleTable = {
+  ...agentTable,
+  output: text('File to write; by default kmesh-RELEASE-ARCHITECTURE.tar in the current folder'),
+  'kernel-release': text('Make it for the kernel of this release, which need not run here, by its header tree'),
+} satisfies Record<string, YargsOptions>;
 
 /** Options of `doctor`: those of a run, which decide what is looked at, and its own. */
 export const doctorTable = {

@@ -42,6 +42,8 @@ export interface AgentOptions {
   readonly module: string | undefined;
   /** A bundle that the user named, or a folder of bundles. */
   readonly bundle: string | undefined;
+  /** Release of a kernel that a bundle is made for by its header tree, whatever runs here; only set for the command `bundle`. */
+  readonly kernelRelease?: string | undefined;
   /** Words that the agent does not know; kmesh-daemon gets them as they are. */
   readonly daemonArgs: readonly string[];
 }

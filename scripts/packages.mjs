@@ -59,6 +59,15 @@ const vm = [
   { what: 'pahole', present: command('pahole'), apt: 'dwarves' },
 ];
 
+/** For `npm run test:image`: a base image, the builds and their containers. */
+const images = [
+  { what: 'debootstrap', present: command('debootstrap', '/usr/sbin'), apt: 'debootstrap' },
+  { what: 'buildah', present: command('buildah'), apt: 'buildah' },
+  { what: 'podman', present: command('podman'), apt: 'podman' },
+  { what: 'runc', present: command('runc', '/usr/sbin'), apt: 'runc' },
+  { what: "keys of Debian's archive", present: file('/usr/share/keyrings/debian-archive-keyring.gpg'), apt: 'debian-archive-keyring' },
+];
+
 function run(argv, env = {}) {
   process.stderr.write(`setup: ${argv.join(' ')}\n`);
   const result = spawnSync(argv[0], argv.slice(1), { stdio: ['ignore', 2, 2], env: { ...process.env, ...env } });
@@ -68,9 +77,9 @@ function run(argv, env = {}) {
 }
 
 /** Installs what is missing; does nothing, and asks no package manager, when everything is there. */
-export function ensurePackages({ forTests, forVm }) {
-  if (forVm && !command('apt-get')()) throw new Error('the kernels of the tests are Debian packages, and there is no apt-get here to fetch them');
-  const missing = [...runtime, ...(existsSync('/proc/modules') ? modules : []), ...(forTests ? tests : []), ...(forVm ? vm : [])].filter((need) => !need.present());
+export function ensurePackages({ forTests, forVm, forImages }) {
+  if ((forVm || forImages) && !command('apt-get')()) throw new Error('the kernels and images of the tests are made of Debian packages, and there is no apt-get here to fetch them');
+  const missing = [...runtime, ...(existsSync('/proc/modules') ? modules : []), ...(forTests ? tests : []), ...(forVm ? vm : []), ...(forImages ? images : [])].filter((need) => !need.present());
   if (missing.length === 0) return;
   const names = (key) => [...new Set(missing.map((need) => need[key]))];
   if (process.getuid?.() !== 0) {

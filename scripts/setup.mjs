@@ -32,8 +32,8 @@ function ensureNodeModules() {
   writeFileSync(stamp, wanted);
 }
 
-export function setup({ forTests = false, forVm = false } = {}) {
-  ensurePackages({ forTests, forVm });
+export function setup({ forTests = false, forVm = false, forImages = false } = {}) {
+  ensurePackages({ forTests, forVm, forImages });
   ensureNodeModules();
   node('generate-protos.mjs');
   node('build.mjs');

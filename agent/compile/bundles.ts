@@ -13,14 +13,20 @@ export interface FittingBundle extends Bundle {
   readonly path: string;
 }
 
+/** Where an image has the bundles that it was built with; undefined: it has none. */
+export async function ownBundles({ sys, root }: Pick<Context, 'sys' | 'root'>): Promise<string | undefined> {
+  const folder = path.join(root, 'bundles');
+  return (await sys.stat(folder))?.kind === 'directory' ? folder : undefined;
+}
+
 /**
- * What --bundle has for this node.
+ * What --bundle has for this node, or else the install folder's own bundles.
  *
- * @returns undefined: the option is not set; an error: it names a folder, and nothing in there fits
+ * @returns undefined: there are none; an error: it names a folder, and nothing in there fits
  * @throws KM_BUNDLE_FILE, KM_BUNDLE_UNFIT for a file that cannot be used
  */
 export async function findBundle(ctx: Context, identity: BuildIdentity): Promise<FittingBundle | KmeshError | undefined> {
-  const place = ctx.options.bundle;
+  const place = ctx.options.bundle ?? (await ownBundles(ctx));
   if (place === undefined) return undefined;
   const entry = await ctx.sys.stat(place).catch((error: unknown) => {
     throw failure(ctx, 'KM_BUNDLE_FILE', `${place} cannot be read: ${(error as Error).message}`, { cause: error });

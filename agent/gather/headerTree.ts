@@ -27,6 +27,8 @@ export interface HeaderTree {
   readonly compiler: KernelCompiler | undefined;
   readonly uioHeader: TextFile | undefined;
   readonly moduleSymvers: string | undefined;
+  /** The linux/bpf.h of exactly this kernel. */
+  readonly bpfHeader?: string | undefined;
 }
 
 const MAX_HEADER_BYTES = 1 << 20;
@@ -133,16 +135,23 @@ async function missingFiles(sys: Sys, folder: string): Promise<readonly string[]
   return GENERATED_FILES.filter((_, index) => kinds[index] !== 'file');
 }
 
+async function firstThere(sys: Sys, files: readonly string[]): Promise<string | undefined> {
+  for (const file of files) if ((await readIfThere(() => sys.stat(file)))?.kind === 'file') return file;
+  return undefined;
+}
+
 async function describe(sys: Sys, folder: string, sources: Sources): Promise<HeaderTree> {
   const file = await readFirst(sys, [path.join(folder, 'include/config/auto.conf')], MAX_CONFIG_BYTES);
   const config = parseKconfig(file?.text ?? '');
+  const places = [folder, sources.folder];
   return {
     fact: yes(`kernel headers at ${folder}`),
     folder,
     makeWords: sources.makeWords,
     config,
     compiler: kernelCompiler(config),
-    uioHeader: await readFirst(sys, [folder, sources.folder].map((one) => path.join(one, 'include/linux/uio.h')), MAX_HEADER_BYTES),
+    uioHeader: await readFirst(sys, places.map((one) => path.join(one, 'include/linux/uio.h')), MAX_HEADER_BYTES),
     moduleSymvers: path.join(folder, 'Module.symvers'),
+    bpfHeader: await firstThere(sys, places.map((one) => path.join(one, 'include/uapi/linux/bpf.h'))),
   };
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+import path from 'node:path';
 import { type Context, failure, need } from '../context.js';
-import { gatherNode, KERNEL_BTF } from '../gather/kernel.js';
+import { gatherNode, KERNEL_BTF, type NodeFiles } from '../gather/kernel.js';
 import { refuseUnfitKernel } from '../kernelSupport.js';
 import type { Phase } from '../phase.js';
 import { type Btf, parseBtf } from '../probe/btf.js';
 import { compilerRemedy, distributionOf, installRemedy } from '../probe/distributions.js';
 import { type KernelFacts } from '../probe/facts.js';
 import { parseKconfig } from '../probe/kconfig.js';
-import { kernelFacts } from '../probe/kernelFacts.js';
+import { kernelFacts, type KernelSources } from '../probe/kernelFacts.js';
 import { ProbeError } from '../probe/probeError.js';
 import { parseRelease } from '../probe/release.js';
 
@@ -47,12 +48,11 @@ async function detect(ctx: Context): Promise<void> {
     release,
     architecture: sys.architecture,
     osRelease: node.hostOs,
-    config: node.config === undefined ? undefined : { path: node.config.path, options: parseKconfig(node.config.text) },
+    config: configOf(node),
     btf: results.btf === undefined ? undefined : { path: KERNEL_BTF, btf: results.btf },
     uioHeader: node.headerTree.uioHeader,
-    procModules: node.procModules,
-    moduleRules: node.moduleRules,
-    procIfInet6: node.procIfInet6,
+    // That the running kernel's files are hidden must not read as a no of the other one.
+    ...(ctx.options.kernelRelease === undefined ? { procModules: node.procModules, moduleRules: node.moduleRules, procIfInet6: node.procIfInet6 } : {}),
     mounts: node.mounts,
     memoryLimitBytes: node.limits.memoryLimitBytes,
     cpuLimit: node.limits.cpuLimit,
@@ -64,6 +64,13 @@ async function detect(ctx: Context): Promise<void> {
     memoryEventFiles: node.limits.memoryEventFiles,
     memoryLimitFile: node.limits.memoryLimitFile,
   };
+}
+
+/** The kernel's own, else that of its header tree, which a container has where it does not see the host's /boot. */
+function configOf({ config, headerTree }: NodeFiles): KernelSources['config'] {
+  if (config !== undefined) return { path: config.path, options: parseKconfig(config.text) };
+  if (headerTree.folder === undefined || headerTree.config === undefined) return undefined;
+  return { path: path.join(headerTree.folder, 'include/config/auto.conf'), options: headerTree.config };
 }
 
 function readBtf(ctx: Context, bytes: Uint8Array): Btf | undefined {

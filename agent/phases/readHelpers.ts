@@ -20,15 +20,21 @@ export const readHelpers: Phase = {
 };
 
 async function read(ctx: Context): Promise<void> {
-  const { results, options, root, sys, log } = ctx;
+  const { results, sys, log } = ctx;
   const btf = results.btf === undefined ? undefined : btfHelpers(results.btf);
   results.btf = undefined;
-  const places = options.bpfHeader === undefined ? headerPlaces(root) : [options.bpfHeader];
-  const reading = await readBpfHeader(sys, places);
+  const reading = await readBpfHeader(sys, places(ctx));
   if (!reading.ok && btf === undefined) throw failure(ctx, HEADER_CODES[reading.problem], reading.detail);
   const warnings = reading.ok ? [] : [`${HEADER_CODES[reading.problem]}: ${reading.detail}; the kernel's BTF answers in its place`];
   results.helpers = mergeHelpers(reading.ok ? reading.header : undefined, btf, warnings);
   for (const warning of results.helpers.warnings) log.warn(warning);
+}
+
+/** The bpf.h of this machine says nothing about a kernel that does not run here; the one in that kernel's tree does. */
+function places({ options, root, results }: Context): readonly string[] {
+  if (options.bpfHeader !== undefined) return [options.bpfHeader];
+  if (options.kernelRelease === undefined) return headerPlaces(root);
+  return [results.kernelFiles?.headerTree.bpfHeader ?? `include/uapi/linux/bpf.h in a header tree of ${options.kernelRelease}`];
 }
 
 function describe({ helpers, source, header }: HelperFacts): string {

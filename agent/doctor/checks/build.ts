@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
 import { isWhole } from '../../compile/sealed.js';
+import { ownBundles } from '../../compile/bundles.js';
 import { bpfProduct } from '../../compile/shelf.js';
 import { type Context, failure, need } from '../../context.js';
 import { type ErrorCode, KmeshError } from '../../errors.js';
@@ -70,7 +71,7 @@ export const buildChecks: Group = {
       name: '--bundle',
       codes: ['KM_BUNDLE_FILE', 'KM_BUNDLE_UNFIT'],
       look: async ({ ctx, warnings }) => {
-        const { bundle } = ctx.options;
+        const bundle = ctx.options.bundle ?? (await ownBundles(ctx));
         if (bundle === undefined) return ok('not set');
         const refused = warnings.find((text) => text.startsWith('KM_BUNDLE'));
         return refused === undefined ? ok(bundle) : warning(refused, 'Write one on a node with exactly this kernel, or leave --bundle out.');

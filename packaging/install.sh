@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# install.sh WORD...    installs what the words stand for in this distribution (apt-get or dnf), and with it nothing optional
+# install.sh --list     prints the installed packages with their versions
+#
+# Words: npm (builds the agent), bpf (eBPF programs), module (kmesh.ko), compilers (every gcc and clang that the
+# distribution has, for modules of any kernel), runtime (what agent and daemon call), =NAME (a package by its own name).
+set -eu
+
+names_apt() {
+  case $1 in
+    npm) echo nodejs npm ca-certificates ;;
+    bpf) echo clang make libbpf-dev linux-libc-dev ;;
+    # Programs of header trees need libelf (objtool), libcrypto (sign-file) and libdw (gendwarfksyms).
+    module) echo gcc make kmod libc6-dev libelf1 libdw1 openssl ;;
+    compilers) apt-cache search --names-only '^(gcc|clang|lld|llvm)-[0-9]+$' | sort | while read -r name rest; do echo "$name"; done ;;
+    runtime) echo libbpf1 libstdc++6 kmod mount util-linux ;;
+    =*) echo "${1#=}" ;;
+    *) echo "install.sh: unknown word $1" >&2; exit 2 ;;
+  esac
+}
+
+names_dnf() {
+  case $1 in
+    npm) echo nodejs npm ca-certificates ;;
+    bpf) echo clang make libbpf-devel kernel-headers ;;
+    module) echo gcc make kmod glibc-devel elfutils-libelf elfutils-libs openssl ;;
+    compilers) echo gcc clang lld llvm ;;
+    runtime) echo libbpf libstdc++ kmod util-linux ;;
+    =*) echo "${1#=}" ;;
+    *) echo "install.sh: unknown word $1" >&2; exit 2 ;;
+  esac
+}
+
+if command -v apt-get >/dev/null; then family=apt
+elif command -v dnf >/dev/null; then family=dnf
+else echo 'install.sh: neither apt-get nor dnf is here' >&2; exit 1
+fi
+
+if [ "${1-}" = --list ]; then
+  case $family in
+    apt) exec dpkg-query -W -f '${Package} ${Version}\n' ;;
+    dnf) exec rpm -qa --qf '%{NAME} %{VERSION}-%{RELEASE}\n' ;;
+  esac
+fi
+
+[ $family = dnf ] || apt-get update -q
+names=
+for word in "$@"; do
+  more=$(names_$family "$word")
+  names="$names $more"
+done
+# Names are words without blanks or patterns.
+# shellcheck disable=SC2086
+case $family in
+  apt)
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $names
+    apt-get clean
+    rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache
+    ;;
+  dnf)
+    dnf install -y --setopt=install_weak_deps=False $names
+    dnf clean all
+    ;;
+esac

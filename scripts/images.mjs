@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The images of the tests, built from the real Dockerfiles on a Debian base of this machine's own mirror. All is kept in one folder
+// outside of the repository, with a storage of its own, so that images of the user are not touched.
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { root } from './setup.mjs';
+
+const CACHE = '/var/cache/kmesh-image';
+const SUITE = 'trixie';
+const BASE = `localhost/kmesh-test-base:${SUITE}`;
+
+/** For podman and buildah. */
+export const engineEnv = { CONTAINERS_STORAGE_CONF: path.join(CACHE, 'storage.conf'), CONTAINERS_CONF: path.join(CACHE, 'containers.conf') };
+
+const POLICY = '/etc/containers/policy.json';
+
+function run(file, args, { output = false } = {}) {
+  process.stderr.write(`test:image: ${[file, ...args].join(' ')}\n`);
+  const result = spawnSync(file, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', output ? 'pipe' : 2, 2], env: { ...process.env, ...engineEnv } });
+  if (result.error || result.status !== 0) throw new Error(`${file} failed (${result.error?.message ?? result.signal ?? `exit ${result.status}`})`);
+  return result.stdout;
+}
+
+function configure() {
+  mkdirSync(CACHE, { recursive: true });
+  writeFileSync(engineEnv.CONTAINERS_STORAGE_CONF, `[storage]\ndriver = "overlay"\ngraphroot = "${CACHE}/storage"\nrunroot = "/run/kmesh-image"\n`);
+  writeFileSync(engineEnv.CONTAINERS_CONF, '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\nruntime = "runc"\n');
+  if (!existsSync(POLICY)) throw new Error(`${POLICY} is missing; it belongs to the package golang-github-containers-common`);
+}
+
+/** The archive that this machine's own apt uses. */
+function mirror() {
+  const lines = run('apt-get', ['indextargets', '--format', '$(ORIGIN) $(LABEL) $(REPO_URI)'], { output: true }).split('\n');
+  const found = lines.map((line) => line.split(' ')).find(([origin, label]) => origin === 'Debian' && label === 'Debian')?.[2];
+  if (found === undefined) throw new Error("this machine's apt knows no Debian mirror, or has no lists yet: apt-get update");
+  return found;
+}
+
+/** A minimal Debian, with the certificates that this machine trusts besides the usual ones. */
+function makeBase() {
+  if (spawnSync('podman', ['image', 'exists', BASE], { env: { ...process.env, ...engineEnv } }).status === 0) return;
+  const tree = path.join(CACHE, `${SUITE}-root`);
+  rmSync(tree, { recursive: true, force: true });
+  run('debootstrap', ['--variant=minbase', '--keyring=/usr/share/keyrings/debian-archive-keyring.gpg', SUITE, tree, mirror()]);
+  const own = '/usr/local/share/ca-certificates';
+  if (existsSync(own)) cpSync(own, path.join(tree, own), { recursive: true, dereference: true });
+  for (const name of ['var/lib/apt/lists', 'var/cache/apt/archives']) rmSync(path.join(tree, name), { recursive: true, force: true });
+  run('tar', ['-C', tree, '-cf', `${tree}.tar`, '--numeric-owner', '.']);
+  run('podman', ['import', `${tree}.tar`, BASE]);
+  rmSync(`${tree}.tar`);
+  rmSync(tree, { recursive: true });
+}
+
+/** Release of the newest kernel of the suite, which is not the one that runs here. */
+function otherKernel() {
+  const script = "apt-get update -qq && apt-cache depends linux-headers-amd64 | sed -n 's/^ *Depends: linux-headers-//p'";
+  const container = run('buildah', ['from', '--isolation', 'chroot', BASE], { output: true }).trim();
+  try {
+    const release = run('buildah', ['run', '--isolation', 'chroot', container, 'sh', '-c', script], { output: true }).trim().split('\n').at(-1);
+    if (!release) throw new Error(`${SUITE} has no linux-headers-amd64`);
+    return release;
+  } finally {
+    run('buildah', ['rm', container], { output: true });
+  }
+}
+
+const make = (target, tag, ...more) => run('make', [target, 'ENGINE=buildah', 'BUILD_FLAGS=--isolation chroot', `BASE=${BASE}`, 'HUB=localhost', `TAG=${tag}`, ...more]);
+
+/** Builds what has changed. @returns environment that names the images to the tests */
+export function buildImages() {
+  configure();
+  makeBase();
+  make('docker-compat', 'test');
+  make('docker', 'here');
+  const release = otherKernel();
+  make('docker', 'other', `KERNEL_RELEASE=${release}`, `KERNEL_PACKAGES=linux-headers-${release}`);
+  return { ...engineEnv, KMESH_TEST_COMPAT: 'localhost/kmesh-compat:test', KMESH_TEST_PREBUILT: 'localhost/kmesh:here', KMESH_TEST_OTHER: 'localhost/kmesh:other', KMESH_TEST_OTHER_RELEASE: release };
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What kmesh.yaml says of its container, as far as a container engine can do it: volumes, arguments, environment, probes, limits. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { z } from 'zod';
+import { ROOT } from '../helpers/node.js';
+
+const probe = z.strictObject({
+  httpGet: z.strictObject({ path: z.string(), port: z.int() }),
+  periodSeconds: z.int(),
+  timeoutSeconds: z.int(),
+  failureThreshold: z.int(),
+});
+
+const hostPath = z.strictObject({ path: z.string(), type: z.enum(['Directory', 'DirectoryOrCreate', 'File']) });
+
+const volume = z.strictObject({
+  name: z.string(),
+  hostPath: hostPath.optional(),
+  projected: z.strictObject({ sources: z.array(z.strictObject({ serviceAccountToken: z.strictObject({ path: z.string(), audience: z.string(), expirationSeconds: z.int() }) })) }).optional(),
+  configMap: z.strictObject({ name: z.string(), optional: z.boolean() }).optional(),
+});
+
+const variable = z.union([
+  z.strictObject({ name: z.string(), value: z.string() }),
+  z.strictObject({ name: z.string(), valueFrom: z.strictObject({ fieldRef: z.strictObject({ fieldPath: z.enum(['spec.nodeName', 'metadata.name', 'metadata.namespace', 'status.podIPs']) }) }) }),
+]);
+
+const container = z.strictObject({
+  name: z.string(),
+  image: z.string(),
+  imagePullPolicy: z.literal('IfNotPresent'),
+  args: z.array(z.string()),
+  securityContext: z.strictObject({ privileged: z.literal(true) }),
+  env: z.array(variable),
+  ports: z.array(z.strictObject({ name: z.string(), containerPort: z.int(), protocol: z.literal('TCP') })),
+  startupProbe: probe,
+  livenessProbe: probe,
+  readinessProbe: probe,
+  resources: z.strictObject({ requests: z.record(z.string(), z.string()), limits: z.strictObject({ memory: z.string().regex(/^\d+Mi$/) }) }),
+  volumeMounts: z.array(z.strictObject({ name: z.string(), mountPath: z.string(), mountPropagation: z.literal('Bidirectional').optional(), readOnly: z.boolean().optional() })),
+});
+
+const metadata = z.strictObject({ name: z.string(), namespace: z.string(), labels: z.record(z.string(), z.string()).optional() });
+
+const daemonSet = z.strictObject({
+  apiVersion: z.literal('apps/v1'),
+  kind: z.literal('DaemonSet'),
+  metadata,
+  spec: z.strictObject({
+    selector: z.strictObject({ matchLabels: z.record(z.string(), z.string()) }),
+    updateStrategy: z.strictObject({ type: z.literal('RollingUpdate'), rollingUpdate: z.strictObject({ maxUnavailable: z.int() }) }),
+    template: z.strictObject({
+      metadata: z.strictObject({ labels: z.record(z.string(), z.string()) }),
+      spec: z.strictObject({
+        serviceAccountName: z.string(),
+        nodeSelector: z.record(z.string(), z.string()),
+        tolerations: z.array(z.strictObject({ operator: z.literal('Exists') })),
+        priorityClassName: z.literal('system-node-critical'),
+        hostNetwork: z.literal(true),
+        dnsPolicy: z.literal('ClusterFirstWithHostNet'),
+        hostPID: z.literal(false),
+        terminationGracePeriodSeconds: z.int().positive(),
+        containers: z.tuple([container]),
+        volumes: z.array(volume),
+      }),
+    }),
+  }),
+});
+
+export type Volume = z.infer<typeof volume>;
+export type Probe = z.infer<typeof probe>;
+
+/** Everything of the file: documents in their order, the DaemonSet read field by field, so that a misspelt field is an error. */
+export function readKmeshYaml() {
+  const documents = parseAllDocuments(fs.readFileSync(path.join(ROOT, 'kmesh.yaml'), 'utf8')).map((one) => {
+    if (one.errors.length > 0) throw one.errors[0];
+    return one.toJS() as { kind: string; metadata: { name: string; namespace?: string } };
+  });
+  const set = daemonSet.parse(documents.find(({ kind }) => kind === 'DaemonSet'));
+  const pod = set.spec.template.spec;
+  return { documents, set, pod, container: pod.containers[0] };
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// kmesh.yaml against what it must hold together; without the schema of Kubernetes, each field that is there is known here.
+import fs from 'node:fs';
+import path from 'node:path';
+import t from 'tap';
+import { parse } from 'yaml';
+import { ROOT } from '../helpers/node.js';
+import { readKmeshYaml } from './daemonSet.js';
+
+const { documents, set, pod, container } = readKmeshYaml();
+
+t.test('the parts fit each other', async (t) => {
+  t.same(documents.map(({ kind }) => kind), ['Namespace', 'ServiceAccount', 'DaemonSet']);
+  t.equal(set.metadata.namespace, documents[0]?.metadata.name);
+  t.same([pod.serviceAccountName, set.metadata.namespace], [documents[1]?.metadata.name, documents[1]?.metadata.namespace]);
+  t.match(set.spec.template.metadata.labels, set.spec.selector.matchLabels);
+  t.same(container.volumeMounts.map(({ name }) => name).sort(), pod.volumes.map(({ name }) => name).sort(), 'each volume is mounted, each mount has its volume');
+  t.equal(new Set(container.volumeMounts.map(({ mountPath }) => mountPath)).size, container.volumeMounts.length);
+  t.ok(pod.volumes.every(({ hostPath, projected, configMap }) => [hostPath, projected, configMap].filter(Boolean).length === 1));
+});
+
+t.test('no node keeps the pod waiting, and nothing but the state folder is made', async (t) => {
+  const hostPaths = pod.volumes.flatMap(({ hostPath }) => (hostPath === undefined ? [] : [hostPath]));
+  t.same(hostPaths.filter(({ type }) => type === 'DirectoryOrCreate').map(({ path: one }) => one), ['/var/lib/kmesh']);
+  // What the Filesystem Hierarchy Standard and the kernel give every node.
+  for (const { path: one } of hostPaths.filter(({ type }) => type === 'Directory')) t.ok(['/mnt', '/sys/fs/bpf', '/usr', '/lib', '/proc'].includes(one), one);
+  t.ok(pod.volumes.find(({ configMap }) => configMap !== undefined)?.configMap?.optional);
+});
+
+t.test('probes: a compile has time, and liveness outlasts a busy node', async (t) => {
+  const { startupProbe: startup, livenessProbe: live, readinessProbe: ready } = container;
+  t.ok(startup.periodSeconds * startup.failureThreshold >= 30 * 60, 'make may take 10 minutes for the programs and 20 for the module');
+  t.ok(live.periodSeconds * live.failureThreshold >= 60);
+  t.same([startup, live, ready].map(({ httpGet }) => httpGet.path), ['/healthz/startup', '/healthz/live', '/healthz/ready']);
+  for (const { httpGet } of [startup, live, ready]) t.ok(container.ports.some(({ containerPort }) => containerPort === httpGet.port));
+});
+
+t.test('a read-only place of the host is one the agent looks at', async (t) => {
+  const places = container.volumeMounts.filter(({ mountPath }) => mountPath.startsWith('/host/')).map(({ mountPath, readOnly }) => ({ mountPath, readOnly }));
+  t.same(places, ['/host/usr', '/host/lib', '/host/proc'].map((mountPath) => ({ mountPath, readOnly: true })));
+});
+
+t.test('the component of the old volumes adds mounts with their volumes', async (t) => {
+  const { patches } = parse(fs.readFileSync(path.join(ROOT, 'deploy/classic/kustomization.yaml'), 'utf8')) as { patches: { target: object; patch: string }[] };
+  t.same(patches.map(({ target }) => target), [{ kind: 'DaemonSet', name: set.metadata.name }]);
+  const added = parse(patches[0]?.patch ?? '') as { op: string; path: string; value: { name: string; hostPath?: { type: string }; mountPath?: string } }[];
+  const at = (end: string): string[] => added.filter(({ path: one }) => one.endsWith(`${end}/-`)).map(({ value }) => value.name);
+  t.same(at('/volumes'), ['linux-bpf', 'ko-build-path']);
+  t.same(at('/containers/0/volumeMounts'), at('/volumes'));
+  t.ok(added.every(({ value }) => value.mountPath !== undefined || /^(File|Directory)$/.test(value.hostPath?.type ?? '')), 'nothing is made on a node');
+});
