@@ -73,7 +73,7 @@ const CASES: readonly Case[] = [
   { what: 'bpf.h', hide: nothing, args: NO_HEADER, says: /^KM_HELPERS_MISSING: .*the kernel's BTF answers in its place$/m },
   { what: "the kernel's BTF", hide: (context) => cover(context, '/sys/kernel/btf') },
   { what: "bpf.h and the kernel's BTF", hide: (context) => cover(context, '/sys/kernel/btf'), args: NO_HEADER, code: [11, 'KM_HELPERS_MISSING'] },
-  { what: "the kernel's configuration", hide: ({ release }) => moveAway(`/boot/config-${release}`) },
+  { what: "the kernel's configuration", hide: ({ release }) => moveAway(configOf(release)) },
   { what: 'clang', hide: () => moveAway('/usr/bin/clang'), args: COLD, code: [12, 'KM_CLANG_MISSING'] },
   { what: 'make', hide: () => moveAway('/usr/bin/make'), args: COLD, code: [12, 'KM_MAKE_MISSING'] },
   { what: 'the sources of the programs', hide: ({ project }) => moveAway(path.join(project, 'bpf')), code: [12, 'KM_SOURCES'] },
@@ -134,6 +134,13 @@ const builds = (): string[] => (fs.existsSync(BUILDS) ? fs.readdirSync(BUILDS).f
 function stamps(): Record<string, number> {
   const files = builds().flatMap((build) => ['bpf/kmesh.bpf.o', 'module/kmesh.ko'].map((file) => path.join(BUILDS, build, file)));
   return Object.fromEntries(files.filter((file) => fs.existsSync(file)).map((file) => [file, fs.statSync(file).mtimeMs]));
+}
+
+/** Debian's newer packages have it beside the modules. */
+function configOf(release: string): string {
+  const file = [`/boot/config-${release}`, `/usr/lib/modules/${release}/config`].find((one) => fs.existsSync(one));
+  if (file === undefined) throw new Error(`the configuration of ${release} is not where it is expected`);
+  return file;
 }
 
 async function nothing(): Promise<() => Promise<void>> {
