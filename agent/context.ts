@@ -5,6 +5,7 @@ import type { Logger } from './log.js';
 import type { AgentOptions } from './options.js';
 import type { Results } from './results.js';
 import type { Board } from './status/board.js';
+import type { SignalRelay } from './supervisor/signals.js';
 import type { Sys } from './sys.js';
 
 /** Everything a phase may use. The world is only reached through `sys`, `exec` and `startService`. */
@@ -18,6 +19,10 @@ export interface Context {
   readonly startService: StartService;
   /** Aborted when the agent is told to stop; `reason` is the name of the signal. */
   readonly stop: AbortSignal;
+  /** Aborted when the agent is told so again: it waits for nothing that it can cut short. */
+  readonly hurry: AbortSignal;
+  /** Takes signals that are not for the agent. */
+  readonly relay: SignalRelay;
   readonly results: Partial<Results>;
   /** What the agent shows of itself while it runs. */
   readonly board: Board;

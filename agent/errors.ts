@@ -15,6 +15,9 @@ export const EXIT_CODES = {
   state: 18,
   status: 19,
   unhealthy: 20,
+  // As shells, tini and catatonit tell it.
+  'not executable': 126,
+  'not found': 127,
 } as const;
 
 export type FailureClass = keyof typeof EXIT_CODES;
@@ -351,12 +354,12 @@ export const ERRORS = {
     remedy: 'End what serves it (`ss -ltnp`), or choose other ports and addresses with --status-port, --metrics-port and --status-address.',
   },
   KM_DAEMON_MISSING: {
-    class: 'daemon',
+    class: 'not found',
     cause: 'The program kmesh-daemon is not in the install folder.',
     remedy: 'Install the agent anew; daemon.js belongs beside agent.js.',
   },
   KM_DAEMON_START: {
-    class: 'daemon',
+    class: 'not executable',
     cause: 'kmesh-daemon could not be started.',
     remedy: 'Check the limits on processes and memory of the container.',
   },

@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { execa, type ResultPromise } from 'execa';
+import { rememberChild } from './children.js';
 import { TailBuffer } from './tail.js';
 
 /** How long a process group may take to end after SIGTERM before it is killed, in milliseconds. */
@@ -120,7 +121,7 @@ type Child = ResultPromise<{ reject: false; buffer: false; stdin: 'ignore'; stdo
 type Result = Awaited<Child>;
 
 function start(file: string, args: readonly string[], how: { env?: Readonly<Record<string, string>> | undefined; stdout: 'pipe' | 'inherit' }): Child {
-  return execa(file, [...args], {
+  const child = execa(file, [...args], {
     reject: false,
     buffer: false,
     stdin: 'ignore',
@@ -133,6 +134,8 @@ function start(file: string, args: readonly string[], how: { env?: Readonly<Reco
     // The agent's own real group id (agent/identity.ts) is not for its children.
     ...(process.geteuid?.() === 0 ? { gid: 0 } : {}),
   }) as Child;
+  if (child.pid !== undefined) child.once('exit', rememberChild(child.pid));
+  return child;
 }
 
 /** Ends the whole process group on time-out or abort: TERM first, KILL after a grace. */

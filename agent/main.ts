@@ -9,14 +9,18 @@ import { inspect } from './commands/inspect.js';
 import { plan } from './commands/plan.js';
 import { run } from './commands/run.js';
 import type { Context } from './context.js';
+import { isOwnChild } from './children.js';
 import { asKmeshError } from './errors.js';
 import { exec, startService } from './exec.js';
 import { takeOwnGid } from './identity.js';
+import { type LastWords, watchLastWords } from './lastWords.js';
 import { createLogger } from './log.js';
 import { requirePrivileges } from './privileges.js';
 import { CAPABILITY_NAMES } from './requirements.js';
 import { SEQUENCE } from './sequence.js';
-import { stopOnSignals } from './supervisor/signals.js';
+import { reapOrphans } from './reaper.js';
+import { logError } from './report.js';
+import { takeSignals } from './supervisor/signals.js';
 import { Board } from './status/board.js';
 import { sys } from './sys.js';
 import { sysForKernel } from './sysForKernel.js';
@@ -31,7 +35,7 @@ function installFolder(): string {
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
-async function main(argv: readonly string[]): Promise<number> {
+async function main(argv: readonly string[], lastWords: LastWords): Promise<number> {
   const root = installFolder();
   const line = await parseCommandLine(argv, { phases: SEQUENCE, capabilities: CAPABILITY_NAMES, terminal: process.stdout.isTTY === true });
   switch (line.command) {
@@ -48,16 +52,20 @@ async function main(argv: readonly string[]): Promise<number> {
       for (const hint of line.hints) process.stderr.write(`${hint}\n`);
       return await doctor({ sys, exec, options: line.options, root }, line.doctor, SEQUENCE, print);
     default:
-      return await onNode(line, root);
+      return await onNode(line, root, lastWords);
   }
 }
 
-async function onNode(line: Exclude<CommandLine, { command: 'help' | 'version' | 'inspect' | 'doctor' }>, root: string): Promise<number> {
+async function onNode(line: Exclude<CommandLine, { command: 'help' | 'version' | 'inspect' | 'doctor' }>, root: string, lastWords: LastWords): Promise<number> {
   const { command, options, hints } = line;
   if (command === 'run' || command === 'cleanup') await requirePrivileges(sys);
   const log = createLogger(options.logLevel, options.logFormat, command === 'plan' ? 2 : 1);
-  const stop = command === 'cleanup' ? new AbortController().signal : stopOnSignals();
-  const ctx: Context = { options, root, log, sys, exec, startService, stop, results: {}, board: new Board() };
+  lastWords.tell = (error) => logError(log, options.logFormat, error);
+  const signals = takeSignals((signal, passedOn) => log.info(passedOn ? `${signal} is passed on to kmesh-daemon` : `${signal} came and nobody takes it: kmesh-daemon does not run`));
+  // A cleanup that is cut short would leave things half done.
+  const stop = command === 'cleanup' ? new AbortController().signal : signals.stop;
+  if (command !== 'plan') await reapOrphans(sys, isOwnChild);
+  const ctx: Context = { options, root, log, sys, exec, startService, ...signals, stop, results: {}, board: new Board() };
   for (const hint of hints) log.warn(hint);
   switch (line.command) {
     case 'run':
@@ -74,9 +82,12 @@ async function onNode(line: Exclude<CommandLine, { command: 'help' | 'version' |
   }
 }
 
+const lastWords = watchLastWords();
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main(process.argv.slice(2), lastWords);
+  lastWords.done = true;
 } catch (thrown) {
+  lastWords.done = true;
   const error = asKmeshError(thrown);
   process.stderr.write(`${error.toText()}\n`);
   process.exitCode = error.exitCode;

@@ -55,6 +55,8 @@ async function main(argv: readonly string[]): Promise<number> {
     explain(log, error);
     process.exit(exitCodeOf(error));
   });
+  // The agent passes signals on. Node would open its debugger by this one, on a node where every process shares loopback.
+  process.on('SIGUSR1', () => log.info('SIGUSR1 came; it means nothing here'));
   try {
     if (options.cleanup) return cleanup(pinRoot(options), log);
     if (options.check !== undefined) {

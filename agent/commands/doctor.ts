@@ -10,6 +10,7 @@ import { EXIT_CODES, KmeshError } from '../errors.js';
 import type { DoctorOptions } from '../options.js';
 import type { Phase } from '../phase.js';
 import { Board } from '../status/board.js';
+import { SignalRelay } from '../supervisor/signals.js';
 import { formatCapabilityTable } from '../status/capabilityTable.js';
 import { formatCheckTable } from '../status/checkTable.js';
 import type { Sys } from '../sys.js';
@@ -43,6 +44,8 @@ async function examineWorld({ sys, exec, options, root }: World, connect: boolea
     exec,
     startService: () => Promise.reject(new Error('doctor starts no service')),
     stop: new AbortController().signal,
+    hurry: new AbortController().signal,
+    relay: new SignalRelay(),
     results: {},
     board: new Board(),
   };

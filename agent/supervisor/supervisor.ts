@@ -3,7 +3,6 @@ import { type Context, failure } from '../context.js';
 import { describeExit, ExecError, type Exit, exitStatus, type Service } from '../exec.js';
 import { EXIT_CODES, type KmeshError } from '../errors.js';
 import type { DaemonView } from '../status/board.js';
-import { toolFailure } from '../tool.js';
 import { restartDelay, type RestartTimes } from './backoff.js';
 import { recordProcesses } from './processes.js';
 import { waitUntilReady } from './readiness.js';
@@ -37,10 +36,11 @@ export class Supervisor {
   async start(): Promise<void> {
     const { startService } = this.#ctx;
     const service = await startService(this.#command.file, this.#command.args).catch((error: unknown) => {
-      if (error instanceof ExecError) throw toolFailure(this.#ctx, 'KM_DAEMON_START', 'kmesh-daemon', error);
+      if (error instanceof ExecError) throw startFailure(this.#ctx, error);
       throw error;
     });
     this.#service = service;
+    this.#ctx.relay.receiver = (signal) => this.#service?.kill(signal);
     this.#show({ state: 'starting', pid: service.pid });
     await recordProcesses(this.#ctx, service.pid);
     const exited = await this.#untilReadyOrExit(service);
@@ -75,18 +75,21 @@ export class Supervisor {
 
   /** Passes the agent's stop signal on to the daemon's process group; a daemon that does not end in time is killed. */
   async stop(): Promise<void> {
-    const { log, sys, stop } = this.#ctx;
+    const { log, sys, stop, hurry, relay } = this.#ctx;
     const service = this.#service;
     this.#service = undefined;
+    relay.receiver = undefined;
     this.#show({ state: 'absent' });
     if (service === undefined) return;
     const signal = stop.reason === 'SIGINT' ? 'SIGINT' : 'SIGTERM';
     service.kill(signal);
+    // A daemon that was stopped by SIGSTOP has to run to take the signal.
+    service.kill('SIGCONT');
     const exited = new AbortController();
     const exit = service.exited.finally(() => exited.abort());
-    await Promise.race([exit, sys.sleep(this.#times.graceMs, exited.signal)]);
+    await Promise.race([exit, sys.sleep(this.#times.graceMs, AbortSignal.any([exited.signal, hurry]))]);
     if (!exited.signal.aborted) {
-      log.warn(`kmesh-daemon did not end within ${this.#times.graceMs} ms after ${signal}; it is killed`);
+      log.warn(hurry.aborted ? `told to stop again (${hurry.reason}): kmesh-daemon is killed` : `kmesh-daemon did not end within ${this.#times.graceMs} ms after ${signal}; it is killed`);
       service.kill('SIGKILL');
     }
     log.info({ exit: await exit }, `kmesh-daemon ended (${describeExit(await exit)})`);
@@ -135,6 +138,13 @@ export class Supervisor {
     const exitCode = exit.code === 0 ? EXIT_CODES.daemon : exitStatus(exit);
     return failure(this.#ctx, 'KM_DAEMON_EXITED', `kmesh-daemon ended (${describeExit(exit)}) ${when}`, { tail: service.tail(), exitCode });
   }
+}
+
+/** A program that is not there ends the agent with 127, one that cannot be run with 126. */
+function startFailure(ctx: Context, error: ExecError): KmeshError {
+  const { reason, command, errno } = error.failure;
+  const exitCode = EXIT_CODES[errno === 'ENOENT' ? 'not found' : 'not executable'];
+  return failure(ctx, 'KM_DAEMON_START', `kmesh-daemon: ${reason}: ${command}`, { exitCode, cause: error });
 }
 
 /** undefined: the agent was told to stop first. */

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import http from 'node:http';
 import path from 'node:path';
 import t from 'tap';
+import { ExecError } from '../../agent/exec.js';
 import type { Phase } from '../../agent/phase.js';
 import { superviseDaemonBy } from '../../agent/phases/superviseDaemon.js';
 import { restartDelay, type RestartTimes } from '../../agent/supervisor/backoff.js';
@@ -102,6 +103,52 @@ t.test('a daemon that ignores the signal is killed after the grace', async (t) =
   t.match(ctx.lines.map((line) => line.msg).join('\n'), /did not end within 300 ms after SIGTERM; it is killed[^]*killed by SIGKILL/);
 });
 
+t.test('a second signal kills a daemon that takes its time', async (t) => {
+  const { ctx, phase } = await stage(t, { stubborn: true });
+  const patient = superviseDaemonBy({ ...TIMES, graceMs: 60_000 });
+  await patient.run(ctx);
+  ctx.abort();
+  const held = patient.hold?.(ctx);
+  await until(ctx, () => readDiary(ctx.root).some(([, event]) => event === 'SIGTERM'));
+  ctx.abortAgain('SIGINT');
+  await held;
+  t.match(ctx.lines.map((line) => line.msg).join('\n'), /told to stop again \(SIGINT\): kmesh-daemon is killed[^]*killed by SIGKILL/);
+  await phase.undo(ctx, 'run');
+});
+
+t.test('a daemon that was stopped by SIGSTOP still takes the signal to end', async (t) => {
+  const { ctx, diary } = await stage(t, {});
+  const patient = superviseDaemonBy({ ...TIMES, graceMs: 60_000 });
+  await patient.run(ctx);
+  const [[pid = 0] = []] = diary();
+  process.kill(pid, 'SIGSTOP');
+  ctx.abort();
+  await patient.hold?.(ctx);
+  t.same(diary().map(([, event]) => event), ['start', 'SIGTERM']);
+});
+
+t.test('signals that are not for the agent reach the daemon while it runs', async (t) => {
+  const { ctx, phase } = await stage(t, {});
+  t.notOk(ctx.relay.send('SIGUSR2'), 'nobody takes it before');
+  await phase.run(ctx);
+  const held = phase.hold(ctx);
+  t.ok(ctx.relay.send('SIGUSR2'));
+  await until(ctx, () => ctx.lines.some((line) => line.msg === 'kmesh-daemon is ready again'));
+  t.match(ctx.lines.map((line) => line.msg).join('\n'), /kmesh-daemon ended \(killed by SIGUSR2\)/);
+  ctx.abort();
+  await held;
+  t.notOk(ctx.relay.send('SIGUSR2'), 'nor after');
+});
+
+t.test('a daemon that cannot be started', async (t) => {
+  for (const [errno, exitCode] of [['ENOENT', 127], ['EACCES', 126], ['EAGAIN', 126]] as const) {
+    const { ctx, phase } = await stage(t, {});
+    const refused = new ExecError({ reason: `could not be started (${errno})`, command: 'node daemon.js', exit: { code: undefined, signal: undefined }, errno, timedOut: false, tail: [] });
+    Object.assign(ctx, { startService: () => Promise.reject(refused) });
+    await t.rejects(phase.run(ctx), { code: 'KM_DAEMON_START', exitCode, detail: new RegExp(errno) });
+  }
+});
+
 const ends: readonly (readonly [string, Life, number, RegExp])[] = [
   ['an exit code is passed on', { dies: 7, says: 'cannot load programs' }, 7, /exit 7/],
   ['an early exit 0 is a failure too', { dies: 0 }, 15, /exit 0/],
@@ -177,7 +224,7 @@ t.test('something else on the port is not taken for the daemon', async (t) => {
 t.test('an install folder without daemon', async (t) => {
   const { ctx, folder, phase } = await stage(t, {});
   rmSync(path.join(folder, 'daemon.js'));
-  await t.rejects(phase.run(ctx), { code: 'KM_DAEMON_MISSING' });
+  await t.rejects(phase.run(ctx), { code: 'KM_DAEMON_MISSING', exitCode: 127 });
 });
 
 t.test('a stop before the daemon is ready', async (t) => {

@@ -11,6 +11,7 @@ import { exec, startService } from '../../agent/exec.js';
 import type { AgentOptions } from '../../agent/options.js';
 import type { Results } from '../../agent/results.js';
 import { Board } from '../../agent/status/board.js';
+import { SignalRelay } from '../../agent/supervisor/signals.js';
 import { type Sys, sys } from '../../agent/sys.js';
 
 export const projectRoot = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
@@ -25,6 +26,8 @@ export interface TestContext extends Context {
   readonly lines: readonly LogLine[];
   /** Tells the agent to stop, as a signal would. */
   readonly abort: (signal?: NodeJS.Signals) => void;
+  /** Tells it again. */
+  readonly abortAgain: (signal?: NodeJS.Signals) => void;
 }
 
 interface Given {
@@ -51,6 +54,7 @@ export function testContext(folder: string, given: Given = {}): TestContext {
   const lines: LogLine[] = [];
   const log = pino({ level: 'trace' }, { write: (line: string) => void lines.push(JSON.parse(line) as LogLine) });
   const stop = new AbortController();
+  const hurry = new AbortController();
   const options: AgentOptions = {
     mode: 'ads',
     stateDir: path.join(folder, 'state'),
@@ -83,10 +87,13 @@ export function testContext(folder: string, given: Given = {}): TestContext {
     exec: given.exec ?? exec,
     startService,
     stop: stop.signal,
+    hurry: hurry.signal,
+    relay: new SignalRelay(),
     results: { ...given.results },
     board: new Board(),
     lines,
     abort: (signal = 'SIGTERM') => stop.abort(signal),
+    abortAgain: (signal = 'SIGTERM') => hurry.abort(signal),
   };
 }
 
