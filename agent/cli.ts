@@ -136,6 +136,7 @@ function agentOptions(values: Values, daemonArgs: readonly string[], vocabulary:
     require: required(optional('require') ?? '', vocabulary.capabilities),
     restart: oneOf(values, 'restart', RESTART),
     onStop: oneOf(values, 'on-stop', ON_STOP),
+    apiServer: values['api-server'] === undefined ? undefined : httpsOrigin(values, 'api-server'),
     statusAddress: values['status-address'] === undefined ? undefined : address(values, 'status-address'),
     statusPort: port(values, 'status-port'),
     metricsPort: port(values, 'metrics-port'),
@@ -175,6 +176,14 @@ function address(values: Values, name: string): string {
   const given = String(values[name]);
   if (isIP(given) === 0) throw usage(`--${name} is an IP address, not "${given}"`);
   return given;
+}
+
+/** The token goes there, so nothing but https will do. */
+function httpsOrigin(values: Values, name: string): string {
+  const given = String(values[name]);
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (url?.protocol !== 'https:' || url.username !== '' || url.pathname !== '/' || url.search !== '') throw usage(`--${name} is a URL such as https://10.0.0.1:6443, not "${given}"`);
+  return url.origin;
 }
 
 /** 0: any that is free. */

@@ -5,8 +5,8 @@ import { asKmeshError, KmeshError } from './errors.js';
 /** How the agent tells the error that ends it; the log once there is one. */
 export interface LastWords {
   tell: (error: KmeshError) => void;
-  /** The agent has ended as it should. */
-  done: boolean;
+  /** Exit code of work that has come to its end; undefined: it has not. */
+  ended: number | undefined;
 }
 
 /**
@@ -14,7 +14,7 @@ export interface LastWords {
  * programs that it started are told to end, since nobody would look after them.
  */
 export function watchLastWords(): LastWords {
-  const words: LastWords = { tell: (error) => void process.stderr.write(`${error.toText()}\n`), done: false };
+  const words: LastWords = { tell: (error) => void process.stderr.write(`${error.toText()}\n`), ended: undefined };
   let ending = false;
   const end = (error: KmeshError): void => {
     if (ending) return;
@@ -25,11 +25,12 @@ export function watchLastWords(): LastWords {
   process.on('uncaughtException', (thrown) => {
     const error = asKmeshError(thrown);
     end(error);
-    process.exit(error.exitCode);
+    // What goes wrong on the way out does not change how the work ended.
+    process.exit(words.ended ?? error.exitCode);
   });
   process.on('exit', () => {
     // Node ends by itself when nothing is left that could wake it up.
-    if (words.done || ending) return;
+    if (words.ended !== undefined || ending) return;
     const error = new KmeshError('KM_INTERNAL', 'the agent waits for something that cannot come');
     end(error);
     process.exitCode = error.exitCode;

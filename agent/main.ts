@@ -84,11 +84,10 @@ async function onNode(line: Exclude<CommandLine, { command: 'help' | 'version' |
 
 const lastWords = watchLastWords();
 try {
-  process.exitCode = await main(process.argv.slice(2), lastWords);
-  lastWords.done = true;
+  lastWords.ended = await main(process.argv.slice(2), lastWords);
 } catch (thrown) {
-  lastWords.done = true;
   const error = asKmeshError(thrown);
   process.stderr.write(`${error.toText()}\n`);
-  process.exitCode = error.exitCode;
+  lastWords.ended = error.exitCode;
 }
+process.exitCode = lastWords.ended;

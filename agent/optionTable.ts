@@ -23,6 +23,7 @@ export const agentTable = {
   require: text('Capabilities without which the start fails, separated by commas, for example l4 or l7'),
   restart: oneOf('When kmesh-daemon is started again after it died', RESTART, 'on-failure'),
   'on-stop': oneOf('What happens to the node when the agent stops', ON_STOP, 'auto'),
+  'api-server': text('URL of the Kubernetes API that is asked at a stop in a pod; by default that of KUBERNETES_SERVICE_HOST'),
   'status-address': text('Address that probes, status and metrics are served at; by default all'),
   'status-port': text('Port of /healthz/..., /status and the page for people', '15021'),
   'metrics-port': text('Port of /metrics', '15020'),

@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import fs from 'fs-extra';
+import { httpsGet, type HttpsQuestion } from './httpsClient.js';
 import { type HttpServer, type HttpServing, serveHttp } from './httpServer.js';
 
 export interface Entry {
@@ -83,6 +84,8 @@ export interface Sys {
   followKernelLog(): KernelLog | undefined;
   /** GET on loopback; undefined when nobody answers within `timeoutMs`. */
   httpGet(url: string, timeoutMs: number): Promise<HttpAnswer | undefined>;
+  /** GET from a server that is known by its authority. @throws why there is no whole answer */
+  httpsGet(question: HttpsQuestion): Promise<HttpAnswer>;
   /** Serves GET until it is closed. @throws EADDRINUSE, EACCES, EADDRNOTAVAIL */
   serveHttp(serving: HttpServing): Promise<HttpServer>;
   /** Memory of this process, in bytes. */
@@ -156,6 +159,7 @@ export const sys: Sys = {
   },
   followKernelLog,
   httpGet,
+  httpsGet,
   serveHttp,
   residentBytes: () => process.memoryUsage.rss(),
   async sleep(ms, signal) {

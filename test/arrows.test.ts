@@ -85,6 +85,8 @@ t.test('in the agent only exec.ts and sys.ts touch the world', async (t) => {
     'agent/exec.ts': ['execa', 'node:os', 'node:stream'],
     // What sys.ts hands out as serveHttp().
     'agent/httpServer.ts': ['node:events', 'node:http'],
+    // What sys.ts hands out as httpsGet().
+    'agent/httpsClient.ts': ['node:https'],
     // setresgid for the own process: neither a file nor a program.
     'agent/identity.ts': ['koffi'],
     // waitpid for children of the own process.

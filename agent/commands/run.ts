@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { capabilitiesOf, reportCapabilities } from '../capabilityReport.js';
+import { isPod } from '../cluster/api.js';
+import { OwnDaemonSet } from '../cluster/ownDaemonSet.js';
 import { codedError } from '../coded.js';
 import type { Context } from '../context.js';
 import { serveStatus } from '../endpoints.js';
@@ -12,9 +14,6 @@ import { checkRequirements } from '../requirements.js';
 import { agentVersion } from '../version.js';
 import { phasesUntil, runPhases, timingSummary, undoPhases } from '../runner.js';
 
-/** Mounted into every pod that has a service account; its absence means that this is no pod. */
-const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
-
 const IN_FORCE = yes('the programs are in force');
 
 /**
@@ -26,14 +25,21 @@ const IN_FORCE = yes('the programs are in force');
 export async function run(ctx: Context, sequence: readonly Phase[]): Promise<number> {
   ctx.stop.addEventListener('abort', () => void (ctx.board.stopping = String(ctx.stop.reason)));
   const close = await serveStatus(ctx, await agentVersion(ctx.sys, ctx.root));
+  const asksCluster = ctx.options.onStop === 'auto' && (await isPod(ctx));
+  const daemonSet = asksCluster ? new OwnDaemonSet(ctx) : undefined;
+  const ended = new AbortController();
+  // The node comes up without its answer.
+  void daemonSet?.learn(AbortSignal.any([ctx.stop, ended.signal]));
   try {
-    return await bringUpAndHold(ctx, sequence);
+    return await bringUpAndHold(ctx, sequence, daemonSet);
   } finally {
+    // Whoever still waits for an answer would keep the process from ending.
+    ended.abort();
     await close();
   }
 }
 
-async function bringUpAndHold(ctx: Context, sequence: readonly Phase[]): Promise<number> {
+async function bringUpAndHold(ctx: Context, sequence: readonly Phase[], daemonSet: OwnDaemonSet | undefined): Promise<number> {
   const phases = phasesUntil(sequence, ctx.options.until);
   const { begun, timings, error: failedPhase, stopped } = await runPhases(phases, ctx);
   ctx.log.info({ timings }, timingSummary(timings));
@@ -54,7 +60,7 @@ async function bringUpAndHold(ctx: Context, sequence: readonly Phase[]): Promise
   ctx.log.info('ready: this node is in the mesh');
   const failed = await holdAll(ctx, holders);
   if (ctx.stop.aborted) ctx.log.info(`stopping: ${ctx.stop.reason}`);
-  const undone = (await keepsNode(ctx)) ? [] : await undoPhases(begun, ctx, 'all');
+  const undone = (await keepsNode(ctx, daemonSet)) ? [] : await undoPhases(begun, ctx, 'all');
   return failed?.exitCode ?? undone[0]?.exitCode ?? 0;
 }
 
@@ -83,11 +89,10 @@ async function holdAll(ctx: Context, holders: readonly Phase[]): Promise<KmeshEr
 }
 
 /** What --on-stop decides: whether mounts, programs, maps and the kernel module stay. */
-async function keepsNode({ options, sys, log }: Context): Promise<boolean> {
-  // What cannot be told counts as a pod: what stays can be removed, connections that break cannot be mended.
-  const inPod = await sys.stat(SERVICE_ACCOUNT_TOKEN).then((entry) => entry !== undefined, () => true);
-  if (options.onStop === 'cleanup' || (options.onStop === 'auto' && !inPod)) return false;
-  const why = options.onStop === 'keep' ? 'as asked by --on-stop=keep' : 'this is a pod, and whether it is restarted or removed is not asked of the cluster in this build';
-  log.info(`mounts, programs, maps and kernel module stay and go on steering: ${why}; \`node agent.js cleanup\` removes them`);
-  return true;
+async function keepsNode({ options, log }: Context, daemonSet: OwnDaemonSet | undefined): Promise<boolean> {
+  if (options.onStop === 'cleanup' || (options.onStop === 'auto' && daemonSet === undefined)) return false;
+  const { keep, why } = (await daemonSet?.verdict()) ?? { keep: true, why: 'as asked by --on-stop=keep' };
+  if (keep) log.info(`mounts, programs, maps and kernel module stay and go on steering: ${why}; \`node agent.js cleanup\` removes them`);
+  else log.info(`the node leaves the mesh: ${why}`);
+  return keep;
 }

@@ -60,7 +60,7 @@ t.test('what a stop does', async (t) => {
     const seen: string[] = [];
     t.equal(await run(up, phases(seen, { hold: async () => up.abort() })), 0, `${name}: after it was up`);
     t.same(seen, expected, name);
-    if (expected === KEPT) t.match(up.lines.map((line) => line.msg).join('\n'), onStop === 'auto' ? /not asked of the cluster in this build/ : /--on-stop=keep/);
+    if (expected === KEPT) t.match(up.lines.map((line) => line.msg).join('\n'), onStop === 'auto' ? /restarted or removed is not known/ : /--on-stop=keep/);
   }
 });
 

@@ -68,6 +68,7 @@ export function testContext(folder: string, given: Given = {}): TestContext {
     logFormat: 'json',
     until: undefined,
     onStop: 'auto',
+    apiServer: undefined,
     restart: 'on-failure',
     require: [],
     bpfHeader: undefined,

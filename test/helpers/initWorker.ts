@@ -148,4 +148,4 @@ switch (scenario) {
   case 'stuck':
     await new Promise(() => {});
 }
-lastWords.done = true;
+lastWords.ended = 0;
