@@ -46,7 +46,10 @@ export class OwnDaemonSet {
     const { sys, log } = this.#ctx;
     for (let told = ''; !end.aborted; ) {
       if (await this.#lookUp()) return;
+      // What is not in the environment will not come.
+      const hopeless = !isName(sys.env['POD_NAME']);
       if (told !== this.#trouble) log.warn(`whether this pod's DaemonSet exists cannot be asked: ${this.#trouble}; until it can, a stop keeps mounts, programs, maps and kernel module`);
+      if (hopeless) return;
       told = this.#trouble;
       await sys.sleep(RETRY_MS, end);
     }

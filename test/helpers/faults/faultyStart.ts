@@ -9,6 +9,7 @@ import type { Capability } from '../../../agent/probe/capabilities.js';
 import type { Phase } from '../../../agent/phase.js';
 import { SEQUENCE } from '../../../agent/sequence.js';
 import { Board } from '../../../agent/status/board.js';
+import { SignalRelay } from '../../../agent/supervisor/signals.js';
 import type { Sys } from '../../../agent/sys.js';
 import { INSTALLED } from '../machines.js';
 import { type Call, type Fault, faultyExec, faultyService, faultySys } from './faults.js';
@@ -110,7 +111,7 @@ function context(node: SyntheticNode, seen: (name: string, about: string) => Fau
     options: {
       ...{ mode: 'ads', stateDir: STATE, cgroup2Path: CGROUP2, attachCgroup: undefined, bpfFsPath: BPFFS, statusAddress: undefined, statusPort: 15021, metricsPort: 15020 },
       ...{ logLevel: 'info', logFormat: 'json', until: undefined, onStop, restart: 'on-failure', require: [], bpfHeader: undefined, kernelHeaders: undefined },
-      ...{ moduleSigningKey: undefined, moduleSigningCert: undefined, module: undefined, bundle: undefined, daemonArgs: [] },
+      ...{ moduleSigningKey: undefined, moduleSigningCert: undefined, module: undefined, bundle: undefined, daemonArgs: [], apiServer: undefined },
     },
     root: INSTALLED,
     log,
@@ -118,6 +119,8 @@ function context(node: SyntheticNode, seen: (name: string, about: string) => Fau
     exec: faultyExec(node, seen),
     startService: faultyService(node, seen),
     stop,
+    hurry: new AbortController().signal,
+    relay: new SignalRelay(),
     results: {},
     board: new Board(),
   };

@@ -207,6 +207,7 @@ export class SyntheticNode {
       writeExisting: (file, text) => writeExisting(file, file.startsWith(SYSFS) ? (text === '1' ? 'Y\n' : 'N\n') : text),
       followKernelLog: () => ({ read: () => [], close: () => {} }),
       httpGet: () => this.#answer(),
+      httpsGet: () => Promise.reject(new Error('there is no cluster')),
       serveHttp: async ({ port }) => {
         this.servers += 1;
         return { port, close: async () => void (this.servers -= 1) };
