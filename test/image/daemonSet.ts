@@ -69,16 +69,32 @@ const daemonSet = z.strictObject({
   }),
 });
 
+const inRbac = z.literal('rbac.authorization.k8s.io/v1');
+const role = z.strictObject({
+  apiVersion: inRbac,
+  kind: z.literal('Role'),
+  metadata,
+  rules: z.array(z.strictObject({ apiGroups: z.array(z.string()), resources: z.array(z.string()), verbs: z.array(z.string()) })),
+});
+const binding = z.strictObject({
+  apiVersion: inRbac,
+  kind: z.literal('RoleBinding'),
+  metadata,
+  roleRef: z.strictObject({ apiGroup: z.literal('rbac.authorization.k8s.io'), kind: z.literal('Role'), name: z.string() }),
+  subjects: z.array(z.strictObject({ kind: z.literal('ServiceAccount'), name: z.string(), namespace: z.string() })),
+});
+
 export type Volume = z.infer<typeof volume>;
 export type Probe = z.infer<typeof probe>;
 
-/** Everything of the file: documents in their order, the DaemonSet read field by field, so that a misspelt field is an error. */
+/** Everything of the file: documents in their order, DaemonSet and rights read field by field, so that a misspelt field is an error. */
 export function readKmeshYaml() {
   const documents = parseAllDocuments(fs.readFileSync(path.join(ROOT, 'kmesh.yaml'), 'utf8')).map((one) => {
     if (one.errors.length > 0) throw one.errors[0];
     return one.toJS() as { kind: string; metadata: { name: string; namespace?: string } };
   });
-  const set = daemonSet.parse(documents.find(({ kind }) => kind === 'DaemonSet'));
+  const ofKind = (wanted: string): unknown => documents.find(({ kind }) => kind === wanted);
+  const set = daemonSet.parse(ofKind('DaemonSet'));
   const pod = set.spec.template.spec;
-  return { documents, set, pod, container: pod.containers[0] };
+  return { documents, set, pod, container: pod.containers[0], role: role.parse(ofKind('Role')), binding: binding.parse(ofKind('RoleBinding')) };
 }

@@ -7,16 +7,24 @@ import { parse } from 'yaml';
 import { ROOT } from '../helpers/node.js';
 import { readKmeshYaml } from './daemonSet.js';
 
-const { documents, set, pod, container } = readKmeshYaml();
+const { documents, set, pod, container, role, binding } = readKmeshYaml();
 
 t.test('the parts fit each other', async (t) => {
-  t.same(documents.map(({ kind }) => kind), ['Namespace', 'ServiceAccount', 'DaemonSet']);
+  t.same(documents.map(({ kind }) => kind), ['Namespace', 'ServiceAccount', 'Role', 'RoleBinding', 'DaemonSet']);
   t.equal(set.metadata.namespace, documents[0]?.metadata.name);
   t.same([pod.serviceAccountName, set.metadata.namespace], [documents[1]?.metadata.name, documents[1]?.metadata.namespace]);
   t.match(set.spec.template.metadata.labels, set.spec.selector.matchLabels);
   t.same(container.volumeMounts.map(({ name }) => name).sort(), pod.volumes.map(({ name }) => name).sort(), 'each volume is mounted, each mount has its volume');
   t.equal(new Set(container.volumeMounts.map(({ mountPath }) => mountPath)).size, container.volumeMounts.length);
   t.ok(pod.volumes.every(({ hostPath, projected, configMap }) => [hostPath, projected, configMap].filter(Boolean).length === 1));
+});
+
+t.test('the account may look at its own pod and DaemonSet, and do nothing else', async (t) => {
+  const { rules } = role;
+  t.same(rules, [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }, { apiGroups: ['apps'], resources: ['daemonsets'], verbs: ['get'] }]);
+  t.match(binding, { roleRef: { kind: 'Role', name: role.metadata.name }, subjects: [{ kind: 'ServiceAccount', name: pod.serviceAccountName, namespace: set.metadata.namespace }] });
+  t.same([role.metadata.namespace, binding.metadata.namespace], [set.metadata.namespace, set.metadata.namespace]);
+  for (const name of ['POD_NAME', 'POD_NAMESPACE']) t.ok(container.env.some((one) => one.name === name), `${name} tells it which they are`);
 });
 
 t.test('no node keeps the pod waiting, and nothing but the state folder is made', async (t) => {
