@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The first request decides, however it is sent."""
+import contextlib
 import errno
 import os
 import socket
@@ -10,6 +11,17 @@ from case import Case
 import case
 import uring
 from mesh import MAPPED, SERVICE, SERVICE6, SLOW, answer, connected, mark, request
+
+
+@contextlib.contextmanager
+def blocking(sock):
+    """A socket with a time limit is a non-blocking one to the kernel, and calls by its number may say EAGAIN."""
+    limit = sock.gettimeout()
+    sock.settimeout(None)
+    try:
+        yield
+    finally:
+        sock.settimeout(limit)
 
 
 class Routing(Case):
@@ -92,16 +104,18 @@ class KindsOfSend(Case):
         size = os.path.getsize(path)
         with connected() as sock, open(path, 'rb') as file:
             done = 0
-            while done < size:
-                done += os.sendfile(sock.fileno(), file.fileno(), done, size - done)
+            with blocking(sock):
+                while done < size:
+                    done += os.sendfile(sock.fileno(), file.fileno(), done, size - done)
             self.assertEqual(answer(sock), [8002])
         with connected() as sock, open(path, 'rb') as file:
             reading, writing = os.pipe()
             done = 0
             while done < size:
                 part = os.splice(file.fileno(), writing, size - done)
-                while part:
-                    part -= os.splice(reading, sock.fileno(), part)
+                with blocking(sock):
+                    while part:
+                        part -= os.splice(reading, sock.fileno(), part)
                 done = file.tell()
             self.assertEqual(answer(sock), [8002])
             os.close(reading)
