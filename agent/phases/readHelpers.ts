@@ -3,7 +3,7 @@ import { type Context, failure, need } from '../context.js';
 import { HEADER_CODES, headerPlaces, readBpfHeader } from '../gather/bpfHeader.js';
 import type { Phase } from '../phase.js';
 import { btfHelpers } from '../probe/btf.js';
-import { type HelperFacts, mergeHelpers } from '../probe/helperFacts.js';
+import { type HelperFacts, KERNEL_BTF_TITLE, type KernelHelpers, mergeHelpers } from '../probe/helperFacts.js';
 
 /** Finds out which BPF helpers the kernel has: from its own types, compared with the host's linux/bpf.h. */
 export const readHelpers: Phase = {
@@ -21,13 +21,27 @@ export const readHelpers: Phase = {
 
 async function read(ctx: Context): Promise<void> {
   const { results, sys, log } = ctx;
-  const btf = results.btf === undefined ? undefined : btfHelpers(results.btf);
-  results.btf = undefined;
   const reading = await readBpfHeader(sys, places(ctx));
-  if (!reading.ok && btf === undefined) throw failure(ctx, HEADER_CODES[reading.problem], reading.detail);
-  const warnings = reading.ok ? [] : [`${HEADER_CODES[reading.problem]}: ${reading.detail}; the kernel's BTF answers in its place`];
-  results.helpers = mergeHelpers(reading.ok ? reading.header : undefined, btf, warnings);
+  const kernel = ownTypes(ctx) ?? (await ownTree(ctx));
+  if (!reading.ok && kernel === undefined) throw failure(ctx, HEADER_CODES[reading.problem], reading.detail);
+  const warnings = reading.ok ? [] : [`${HEADER_CODES[reading.problem]}: ${reading.detail}; ${kernel?.name} answers in its place`];
+  results.helpers = mergeHelpers(reading.ok ? { ...reading.header, named: ctx.options.bpfHeader !== undefined } : undefined, kernel, warnings);
   for (const warning of results.helpers.warnings) log.warn(warning);
+}
+
+/** The types are of no use after this: they are let go. */
+function ownTypes({ results }: Context): KernelHelpers | undefined {
+  const helpers = results.btf === undefined ? undefined : btfHelpers(results.btf);
+  results.btf = undefined;
+  return helpers === undefined ? undefined : { source: 'btf', name: KERNEL_BTF_TITLE, helpers };
+}
+
+/** The header in the tree of this very release, which detect-kernel checked. Who names a header wants that one. */
+async function ownTree({ options, results, sys }: Context): Promise<KernelHelpers | undefined> {
+  const file = results.kernelFiles?.headerTree.bpfHeader;
+  if (options.bpfHeader !== undefined || file === undefined) return undefined;
+  const reading = await readBpfHeader(sys, [file]);
+  return reading.ok ? { source: 'tree', name: file, helpers: reading.header.helpers } : undefined;
 }
 
 /** The bpf.h of this machine says nothing about a kernel that does not run here; the one in that kernel's tree does. */
@@ -37,7 +51,6 @@ function places({ options, root, results }: Context): readonly string[] {
   return [results.kernelFiles?.headerTree.bpfHeader ?? `include/uapi/linux/bpf.h in a header tree of ${options.kernelRelease}`];
 }
 
-function describe({ helpers, source, header }: HelperFacts): string {
-  const from = source === 'btf' ? "the running kernel's BTF" : (header?.path ?? 'nowhere');
+function describe({ helpers, from }: HelperFacts): string {
   return `${helpers.size} BPF helpers, from ${from}`;
 }

@@ -2,19 +2,36 @@
 import { type Fact, no, unknown, yes } from './fact.js';
 import { HELPERS_THAT_MATTER } from './helperNames.js';
 
-/** A helper that the mapped header and the running kernel tell differently. undefined: absent there. */
+/** A helper that the mapped header and the kernel itself tell differently. undefined: absent there. */
 export interface HelperDisagreement {
   readonly name: string;
   readonly header: number | undefined;
-  readonly btf: number | undefined;
+  readonly kernel: number | undefined;
 }
+
+/**
+ * What tells the helpers of exactly this kernel: its own types, or, where it has none, the header in the tree that it was built
+ * from. `name` is for people.
+ */
+export interface KernelHelpers {
+  readonly source: 'btf' | 'tree';
+  readonly name: string;
+  readonly helpers: ReadonlyMap<string, number>;
+}
+
+/** What the kernel's own types are called in sentences. */
+export const KERNEL_BTF_TITLE = "the running kernel's BTF";
 
 /** Which helpers the kernel has: name without `bpf_` to id, without `unspec`. */
 export interface HelperFacts {
   readonly helpers: ReadonlyMap<string, number>;
   /** Who answered; `none`: nobody could, and `helpers` is empty. */
-  readonly source: 'btf' | 'header' | 'none';
-  /** The header that was read, also when the BTF answered. */
+  readonly source: KernelHelpers['source'] | 'header' | 'none';
+  /** Where the answer is from, for people. */
+  readonly from: string;
+  /** Whether the answer is about this very kernel, and not about the one that some package's header was made from. */
+  readonly exact: boolean;
+  /** The header that was read, also when the kernel itself answered. */
   readonly header?: { readonly path: string; readonly count: number };
   readonly disagreements: readonly HelperDisagreement[];
   /** One sentence each, for the log. */
@@ -23,72 +40,70 @@ export interface HelperFacts {
 
 /** The fact "the kernel has helper `name`", with the source as evidence. */
 export function helperFact(helpers: HelperFacts, name: string): Fact {
-  const where = helpers.source === 'btf' ? "the running kernel's BTF" : (helpers.header?.path ?? 'the header');
   if (helpers.source === 'none') return unknown(`helper ${name}: neither BTF nor a header was readable`);
   const id = helpers.helpers.get(name);
-  return id === undefined ? no(`helper ${name} is not in ${where}`) : yes(`helper ${name} has id ${id} in ${where}`);
+  return id === undefined ? no(`helper ${name} is not in ${helpers.from}`) : yes(`helper ${name} has id ${id} in ${helpers.from}`);
+}
+
+/**
+ * The same fact where a wrong yes is worse than a wrong no: for a call that would have the kernel refuse the whole program. What a
+ * package's header names is then not known: on many a node it is newer than the kernel that runs.
+ */
+export function exactHelperFact(helpers: HelperFacts, name: string): Fact {
+  const fact = helperFact(helpers, name);
+  return fact.answer !== 'yes' || helpers.exact ? fact : unknown(`${fact.evidence}, which need not be of this kernel, and the kernel has no BTF to ask`);
 }
 
 /** Helpers that a header on the disk tells. */
 export interface HeaderHelpers {
   readonly path: string;
   readonly helpers: ReadonlyMap<string, number>;
+  /** The operator named it as the one of this kernel. */
+  readonly named?: boolean;
 }
 
 /** Names in a warning; the whole list is in `disagreements`. */
 const NAMED_FIRST = 5;
 
 /**
- * One truth out of two sources: what runs (BTF) beats what lies on the disk (header), since the header
- * belongs to a package. Both may be missing.
- * @param btf from btfHelpers; undefined: the kernel tells nothing
+ * One truth out of two sources: what the kernel itself tells beats what lies on the disk (header), since the header belongs to
+ * a package. Both may be missing.
  * @param warnings what reading the two already complained about
  */
-export function mergeHelpers(
-  header: HeaderHelpers | undefined,
-  btf: ReadonlyMap<string, number> | undefined,
-  warnings: readonly string[] = [],
-): HelperFacts {
+export function mergeHelpers(header: HeaderHelpers | undefined, kernel: KernelHelpers | undefined, warnings: readonly string[] = []): HelperFacts {
   const mapped = header === undefined ? {} : { header: { path: header.path, count: header.helpers.size } };
-  if (btf !== undefined && header !== undefined) {
-    const disagreements = compare(header.helpers, btf);
-    const all = [...warnings, ...disagreementWarnings(header, btf, disagreements)];
-    return { helpers: btf, source: 'btf', ...mapped, disagreements, warnings: all };
+  if (kernel !== undefined) {
+    const { source, name, helpers } = kernel;
+    const disagreements = header === undefined ? [] : compare(header.helpers, helpers);
+    const told = header === undefined ? [] : disagreementWarnings(header, kernel, disagreements);
+    return { helpers, source, from: name, exact: true, ...mapped, disagreements, warnings: [...warnings, ...told] };
   }
-  const helpers = btf ?? header?.helpers;
-  const source = btf !== undefined ? 'btf' : header !== undefined ? 'header' : 'none';
-  return { helpers: helpers ?? new Map(), source, ...mapped, disagreements: [], warnings };
+  const alone = { disagreements: [], warnings };
+  if (header === undefined) return { helpers: new Map(), source: 'none', from: 'nowhere', exact: false, ...alone };
+  return { helpers: header.helpers, source: 'header', from: header.path, exact: header.named === true, ...mapped, ...alone };
 }
 
-function compare(header: ReadonlyMap<string, number>, btf: ReadonlyMap<string, number>): HelperDisagreement[] {
-  const names = new Set([...header.keys(), ...btf.keys()]);
-  return [...names]
-    .map((name) => ({ name, header: header.get(name), btf: btf.get(name) }))
-    .filter((helper) => helper.header !== helper.btf);
+function compare(header: ReadonlyMap<string, number>, kernel: ReadonlyMap<string, number>): HelperDisagreement[] {
+  const names = new Set([...header.keys(), ...kernel.keys()]);
+  return [...names].map((name) => ({ name, header: header.get(name), kernel: kernel.get(name) })).filter((helper) => helper.header !== helper.kernel);
 }
 
 /**
  * A header that is older or newer than the kernel is normal and costs one line. A helper with two ids is
  * not: one of the two is another vendor's, and a program compiled with that header would call the wrong one.
  */
-function disagreementWarnings(
-  header: HeaderHelpers,
-  btf: ReadonlyMap<string, number>,
-  disagreements: readonly HelperDisagreement[],
-): string[] {
-  const onlyHeader = disagreements.filter((helper) => helper.btf === undefined).map((helper) => helper.name);
-  const onlyBtf = disagreements.filter((helper) => helper.header === undefined).map((helper) => helper.name);
-  const moved = disagreements.filter((helper) => helper.header !== undefined && helper.btf !== undefined);
+function disagreementWarnings(header: HeaderHelpers, kernel: KernelHelpers, disagreements: readonly HelperDisagreement[]): string[] {
+  const onlyHeader = disagreements.filter((helper) => helper.kernel === undefined).map((helper) => helper.name);
+  const onlyKernel = disagreements.filter((helper) => helper.header === undefined).map((helper) => helper.name);
+  const moved = disagreements.filter((helper) => helper.header !== undefined && helper.kernel !== undefined);
   const warnings: string[] = [];
-  if (onlyHeader.length + onlyBtf.length > 0) {
-    const parts = [only('only in the header', onlyHeader), only('only in the kernel', onlyBtf)].filter((part) => part !== '');
-    warnings.push(
-      `${header.path} has ${header.helpers.size} helpers, the running kernel's BTF has ${btf.size}: ${parts.join('; ')}; the kernel's BTF is used`,
-    );
+  if (onlyHeader.length + onlyKernel.length > 0) {
+    const parts = [only('only in the header', onlyHeader), only('only in the kernel', onlyKernel)].filter((part) => part !== '');
+    warnings.push(`${header.path} has ${header.helpers.size} helpers, ${kernel.name} has ${kernel.helpers.size}: ${parts.join('; ')}; the kernel's are used`);
   }
   if (moved.length > 0) {
-    const list = moved.map((helper) => `${helper.name} (${helper.header} in the header, ${helper.btf} in the kernel)`);
-    warnings.push(`${header.path} gives other ids than the running kernel's BTF: ${shorten(list)}; the kernel's ids are used`);
+    const list = moved.map((helper) => `${helper.name} (${helper.header} in the header, ${helper.kernel} in the kernel)`);
+    warnings.push(`${header.path} gives other ids than ${kernel.name}: ${shorten(list)}; the kernel's ids are used`);
   }
   return warnings;
 }

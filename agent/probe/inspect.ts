@@ -3,7 +3,7 @@ import { type Btf, btfHelpers, parseBtf } from './btf.js';
 import { type BpfHeader, parseBpfHeader } from './bpfHeader.js';
 import { type Capability, type Situation, decideCapabilities } from './capabilities.js';
 import type { Fact } from './fact.js';
-import { type HelperFacts, mergeHelpers } from './helperFacts.js';
+import { type HelperFacts, KERNEL_BTF_TITLE, mergeHelpers } from './helperFacts.js';
 import { type KernelSources, kernelFacts } from './kernelFacts.js';
 import { parseKconfig } from './kconfig.js';
 import { MACRO_NAMES, type MacroName, type Macros, decideMacros } from './macros.js';
@@ -57,7 +57,9 @@ export function inspect(inputs: InspectInputs): InspectReport {
   const btf = tolerate(btfInput(inputs), readBtf, warnings);
   const config = tolerate(inputs.config, readConfig, warnings);
   const facts = kernelFacts({ ...inputs, btf, config });
-  const helpers = mergeHelpers(header, btf === undefined ? undefined : btfHelpers(btf.btf), warnings);
+  const ofKernel = btf === undefined ? undefined : btfHelpers(btf.btf);
+  const named = header === undefined ? undefined : { ...header, named: inputs.bpfHeader?.explicit === true };
+  const helpers = mergeHelpers(named, ofKernel === undefined ? undefined : { source: 'btf', name: KERNEL_BTF_TITLE, helpers: ofKernel }, warnings);
   const macros = decideMacros(facts, helpers, inputs.libbpfVersion, facts.iterUbuf, facts.kfunc);
   const { moduleSupport, kprobes, bpfSyscall, cgroupBpf, ipv6 } = facts;
   return {

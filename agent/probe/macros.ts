@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Fact, no, unknown, yes } from './fact.js';
 import type { KernelFacts } from './facts.js';
-import { type HelperFacts, helperFact } from './helperFacts.js';
+import { exactHelperFact, type HelperFacts, helperFact } from './helperFacts.js';
 import { HELPER_OF, VENDOR_HELPERS, type VendorHelper } from './helperNames.js';
 import { compareVersions } from './release.js';
 
@@ -54,7 +54,8 @@ export function decideMacros(
     ENHANCED_KERNEL: byHelper('ENHANCED_KERNEL'),
     KERNEL_KFUNC: toMacro(kfunc),
     LIBBPF_HIGHER_0_6_0_VERSION: toMacro(libbpfAtLeast060(libbpfVersion)),
-    KM_HAVE_SET_RETVAL: byHelper('KM_HAVE_SET_RETVAL'),
+    // The verifier refuses a program that calls a helper which is not there, and with it all steering; without it only an errno changes.
+    KM_HAVE_SET_RETVAL: toMacro(exactHelperFact(helpers, HELPER_OF.KM_HAVE_SET_RETVAL)),
   };
 }
 

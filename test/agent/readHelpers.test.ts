@@ -5,6 +5,7 @@ import t from 'tap';
 import { detectKernel } from '../../agent/phases/detectKernel.js';
 import { readHelpers } from '../../agent/phases/readHelpers.js';
 import type { Btf } from '../../agent/probe/btf.js';
+import { unknown } from '../../agent/probe/fact.js';
 import { type TestContext, errno, projectRoot, temporaryFolder, testContext } from '../helpers/agentContext.js';
 
 const HEADER = path.join(projectRoot, '../shared/fixtures/bpf-h/v6.1.h');
@@ -74,4 +75,19 @@ t.test('the header that the user names is the only one that is read', { skip: ex
   await readHelpers.run(named);
   t.match(named.results.helpers, { source: 'header', header: { path: HEADER } });
   t.equal(named.results.helpers?.helpers.get('set_retval'), 187);
+});
+
+t.test("without BTF the header in this release's own tree beats the one of a newer package", async (t) => {
+  const { ctx, header } = isolated(t, undefined);
+  const bpfHeader = path.join(ctx.root, 'tree.h');
+  const newer = readFileSync('/usr/include/linux/bpf.h', 'utf8');
+  writeFileSync(header, newer);
+  writeFileSync(bpfHeader, newer.replace('FN(set_retval', 'FN(none'));
+  await readHelpers.run(ctx);
+  t.match(ctx.results.helpers, { source: 'header', exact: false }, 'without a tree it answers alone, and is not trusted with what would break a load');
+  const withTree = testContext(temporaryFolder(t), { root: ctx.root, sys: ctx.sys, results: { kernelFiles: { configText: undefined, headerTree: { fact: unknown('not looked for'), folder: undefined, compiler: undefined, uioHeader: undefined, moduleSymvers: undefined, bpfHeader }, libbpfVersion: undefined, memoryEventFiles: [], memoryLimitFile: undefined } } });
+  await readHelpers.run(withTree);
+  t.match(withTree.results.helpers, { source: 'tree', exact: true, from: bpfHeader, header: { path: header } });
+  t.notOk(withTree.results.helpers?.helpers.has('set_retval'));
+  t.match(withTree.lines.map(({ msg }) => msg), [/1 only in the header \(set_retval\)/]);
 });

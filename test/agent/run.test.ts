@@ -85,7 +85,7 @@ t.test('an undo that fails shows in the exit code', async (t) => {
 });
 
 t.test('what --require names and only the daemon knows is asked when all is up', async (t) => {
-  const helpers = mergeHelpers(undefined, new Map(L4_HELPERS.map((name, i) => [name, i + 1])));
+  const helpers = mergeHelpers(undefined, { source: 'btf', name: 'BTF', helpers: new Map(L4_HELPERS.map((name, i) => [name, i + 1])) });
   const kernel = kernelFacts({ release: '6.1.0', architecture: 'x86_64' });
   const headerTree = { fact: yes('there'), folder: '/h', compiler: undefined, uioHeader: undefined, moduleSymvers: undefined };
   const up = (ctx: TestContext, l7: string): TestContext => {

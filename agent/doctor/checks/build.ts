@@ -38,8 +38,8 @@ export const buildChecks: Group = {
         const missing = L4_HELPERS.filter((name) => helperFact(helpers, name).answer === 'no');
         if (missing.length > 0) throw failure(ctx, 'KM_BPF_UNSUPPORTED', `the kernel lacks the helpers ${missing.join(', ')}`);
         if (helpers.source === 'none') return warning('not known: neither BTF nor linux/bpf.h could be read', 'See linux/bpf.h.');
-        const moved = helpers.disagreements.filter(({ header, btf }) => header !== undefined && btf !== undefined);
-        const evidence = [`${helpers.helpers.size}, from ${helpers.source === 'btf' ? "the kernel's BTF" : (helpers.header?.path ?? 'the header')}`, ...helpers.warnings.filter((text) => !text.startsWith('KM_'))].join('; ');
+        const moved = helpers.disagreements.filter(({ header, kernel }) => header !== undefined && kernel !== undefined);
+        const evidence = [`${helpers.helpers.size}, from ${helpers.from}`, ...helpers.warnings.filter((text) => !text.startsWith('KM_'))].join('; ');
         return moved.length === 0 ? ok(evidence) : warning(evidence, "Nothing, the kernel's ids are used; the header is of another kernel.");
       },
     },

@@ -23,7 +23,7 @@ const SITUATION: Situation = {
 };
 
 function decide(facts: Partial<KernelFacts> = {}, situation: Partial<Situation> = {}, helpers = ALL): Record<CapabilityName, Capability> {
-  const merged = mergeHelpers(undefined, new Map(Object.entries(helpers)));
+  const merged = mergeHelpers(undefined, { source: 'btf', name: 'BTF', helpers: new Map(Object.entries(helpers)) });
   const all = { ...FACTS, ...facts };
   const macros = decideMacros(all, merged, '1.1.2', all.iterUbuf, all.kfunc);
   const list = decideCapabilities(all, merged, macros, { ...SITUATION, ...situation });

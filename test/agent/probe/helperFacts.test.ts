@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
-import { helperFact, mergeHelpers } from '../../../agent/probe/helperFacts.js';
+import { exactHelperFact, helperFact, KERNEL_BTF_TITLE, type KernelHelpers, mergeHelpers } from '../../../agent/probe/helperFacts.js';
 
 const header = (helpers: Record<string, number>): { path: string; helpers: ReadonlyMap<string, number> } => ({ path: '/h/bpf.h', helpers: new Map(Object.entries(helpers)) });
-const btf = (helpers: Record<string, number>): ReadonlyMap<string, number> => new Map(Object.entries(helpers));
+const btf = (helpers: Record<string, number>): KernelHelpers => ({ source: 'btf', name: KERNEL_BTF_TITLE, helpers: new Map(Object.entries(helpers)) });
+const tree = (helpers: Record<string, number>): KernelHelpers => ({ source: 'tree', name: '/tree/bpf.h', helpers: new Map(Object.entries(helpers)) });
 
 t.test('the running kernel beats the header', (t) => {
   const facts = mergeHelpers(header({ a: 1, parse_header_msg: 175 }), btf({ a: 1, task_pt_regs: 175 }));
@@ -12,8 +13,8 @@ t.test('the running kernel beats the header', (t) => {
   t.equal(facts.helpers.get('task_pt_regs'), 175);
   t.same(facts.header, { path: '/h/bpf.h', count: 2 });
   t.same(facts.disagreements, [
-    { name: 'parse_header_msg', header: 175, btf: undefined },
-    { name: 'task_pt_regs', header: undefined, btf: 175 },
+    { name: 'parse_header_msg', header: 175, kernel: undefined },
+    { name: 'task_pt_regs', header: undefined, kernel: 175 },
   ]);
   t.match(facts.warnings, [/\/h\/bpf\.h has 2 helpers, .*BTF has 2: 1 only in the header \(parse_header_msg\); 1 only in the kernel \(task_pt_regs\)/]);
   t.end();
@@ -61,5 +62,21 @@ t.test('two ids for one helper is a warning of its own, with both ids', (t) => {
 t.test('evidence names the source', (t) => {
   t.match(helperFact(mergeHelpers(header({ a: 1 }), undefined), 'a'), { answer: 'yes', evidence: /id 1 in \/h\/bpf\.h/ });
   t.match(helperFact(mergeHelpers(header({ a: 1 }), btf({ a: 1 })), 'b'), { answer: 'no', evidence: /running kernel's BTF/ });
+  t.end();
+});
+
+t.test('the tree of this very release beats the header of a package too', (t) => {
+  const facts = mergeHelpers(header({ a: 1, set_retval: 187 }), tree({ a: 1 }));
+  t.match(facts, { source: 'tree', exact: true, warnings: [/\/h\/bpf\.h has 2 helpers, \/tree\/bpf\.h has 1: 1 only in the header \(set_retval\)/] });
+  t.match(exactHelperFact(facts, 'set_retval'), { answer: 'no', evidence: /not in \/tree\/bpf\.h/ });
+  t.end();
+});
+
+t.test("a package's header alone proves that a helper is missing, not that it is there", (t) => {
+  const facts = mergeHelpers(header({ set_retval: 187 }), undefined);
+  t.match(exactHelperFact(facts, 'set_retval'), { answer: 'unknown', evidence: /id 187 in \/h\/bpf\.h, which need not be of this kernel/ });
+  t.equal(exactHelperFact(facts, 'other').answer, 'no');
+  const named = mergeHelpers({ ...header({ set_retval: 187 }), named: true }, undefined);
+  t.equal(exactHelperFact(named, 'set_retval').answer, 'yes', 'who names a header answers for it');
   t.end();
 });

@@ -6,17 +6,19 @@ import { MACRO_NAMES, type MacroName, type Macros, decideMacros, vendorHelperIds
 
 interface Situation {
   readonly helpers?: Record<string, number>;
+  /** A package's header is all that tells of them. */
+  readonly packaged?: boolean;
   readonly release?: string;
   readonly libbpf?: string;
   readonly iterUbuf?: 'yes' | 'no' | 'unknown';
   readonly kfunc?: 'yes' | 'no' | 'unknown';
 }
 const FACT = { yes: yes('seen'), no: no('looked'), unknown: unknown('could not look') };
-const helperFacts = (helpers: Record<string, number>): ReturnType<typeof mergeHelpers> => mergeHelpers({ path: 'bpf.h', helpers: new Map(Object.entries(helpers)) }, undefined);
+const helperFacts = (helpers: Record<string, number>, packaged = false): ReturnType<typeof mergeHelpers> => mergeHelpers({ path: 'bpf.h', helpers: new Map(Object.entries(helpers)), named: !packaged }, undefined);
 
 function decide(s: Situation): Macros {
   const facts = { release: s.release ?? '6.1.0' };
-  return decideMacros(facts, helperFacts(s.helpers ?? {}), s.libbpf, FACT[s.iterUbuf ?? 'unknown'], FACT[s.kfunc ?? 'unknown']);
+  return decideMacros(facts, helperFacts(s.helpers ?? {}, s.packaged), s.libbpf, FACT[s.iterUbuf ?? 'unknown'], FACT[s.kfunc ?? 'unknown']);
 }
 
 t.test('each macro by what decides it', (t) => {
@@ -27,6 +29,7 @@ t.test('each macro by what decides it', (t) => {
     ['ENHANCED_KERNEL', { helpers: { parse_header_msg: 175 } }, 1],
     ['ENHANCED_KERNEL', { helpers: { task_pt_regs: 175, get_msg_header_element: 176 } }, 0],
     ['KM_HAVE_SET_RETVAL', { helpers: { set_retval: 187 } }, 1],
+    ['KM_HAVE_SET_RETVAL', { helpers: { set_retval: 187 }, packaged: true }, 0],
     ['OE_23_03', { release: '6.1.19-7.0.0.17.oe2303.x86_64' }, 1],
     ['OE_23_03', { release: '5.10.0-60.18.0.50.oe2203.x86_64' }, 0],
     ['OE_23_03', { release: '6.1.0-oe23031' }, 0],

@@ -70,7 +70,7 @@ const COLD = ['--state-dir', '/tmp/cold'];
 const NO_HEADER = ['--bpf-header', '/nowhere/bpf.h'];
 
 const CASES: readonly Case[] = [
-  { what: 'bpf.h', hide: nothing, args: NO_HEADER, says: /^KM_HELPERS_MISSING: .*the kernel's BTF answers in its place$/m },
+  { what: 'bpf.h', hide: nothing, args: NO_HEADER, says: /^KM_HELPERS_MISSING: .*the running kernel's BTF answers in its place$/m },
   { what: "the kernel's BTF", hide: (context) => cover(context, '/sys/kernel/btf') },
   { what: "bpf.h and the kernel's BTF", hide: (context) => cover(context, '/sys/kernel/btf'), args: NO_HEADER, code: [11, 'KM_HELPERS_MISSING'] },
   { what: "the kernel's configuration", hide: ({ release }) => moveAway(configOf(release)) },
