@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import './smallHeap.js';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type CommandLine, parseCommandLine } from './cli.js';

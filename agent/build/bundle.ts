@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { moduleFacts } from '../probe/moduleFile.js';
 import { buildManifest } from './manifest.js';
 import { readTar, TarError, writeTar } from './tar.js';

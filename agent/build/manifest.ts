@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Its name in a build folder and in a bundle. */
 export const MANIFEST = 'build.json';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Context, failure, need } from '../context.js';
 import { KmeshError } from '../errors.js';
 import { lockForBuilding } from './locks.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Beside the files in a captured folder: what no file tells. */
 export const MANIFEST = 'kmesh-capture.json';

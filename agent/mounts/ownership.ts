@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Context } from '../context.js';
 import { readBootId } from '../gather/bootId.js';
 import type { Mount } from '../probe/mountinfo.js';

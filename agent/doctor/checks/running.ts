@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Context, failure } from '../../context.js';
 import { KmeshError } from '../../errors.js';
 import { ExecError } from '../../exec.js';
