@@ -59,12 +59,13 @@ const vm = [
   { what: 'pahole', present: command('pahole'), apt: 'dwarves' },
 ];
 
-/** For `npm run test:image`: a base image, the builds and their containers. */
+/** For `npm run test:image`: a base image, the builds and their containers, and a browser for the agent's page. */
 const images = [
   { what: 'debootstrap', present: command('debootstrap', '/usr/sbin'), apt: 'debootstrap' },
   { what: 'buildah', present: command('buildah'), apt: 'buildah' },
   { what: 'podman', present: command('podman'), apt: 'podman' },
   { what: 'runc', present: command('runc', '/usr/sbin'), apt: 'runc' },
+  { what: 'chromium', present: command('chromium'), apt: 'chromium', dnf: 'chromium' },
   { what: "keys of Debian's archive", present: file('/usr/share/keyrings/debian-archive-keyring.gpg'), apt: 'debian-archive-keyring' },
 ];
 

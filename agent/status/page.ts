@@ -11,7 +11,7 @@ h1 { font-size: 1.4rem; margin-bottom: 0; } h2 { font-size: 1.05rem; margin: 1.8
 table { border-collapse: collapse; width: 100%; }
 td, th { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; }
 th { font-weight: 600; } td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.state { white-space: nowrap; font-weight: 600; }
+td:first-child, .state { white-space: nowrap; } .state { font-weight: 600; }
 .good { color: #1a7f37; } .bad { color: #cf222e; } .idle { color: #767676; }
 @media (prefers-color-scheme: dark) { .good { color: #3fb950; } .bad { color: #ff7b72; } .idle { color: #9198a1; } }
 small, .remedy { color: #767676; } pre { overflow-x: auto; background: #8882; padding: .6rem; }
