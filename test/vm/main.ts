@@ -100,7 +100,7 @@ function judge(kernel: Kernel, group: readonly ScenarioFile[], result: Result, t
   process.stdout.write(`  ${kernel.release}: ${result.seconds.toFixed(0)} s, ${where}\n`);
   const end = result.timedOut ? 'it was killed because its time was over' : 'it ended before its runner did';
   const tail = result.console.split('\n').slice(-40).join('\n');
-  tally.check(`${kernel.name} machine: runs to its end`, result.complete, `${end}; ${where}\n${tail}`);
+  tally.check(`${kernel.name} machine: ${result.cut ? 'loses its power' : 'runs to its end'}`, result.complete || result.cut, `${end}; ${where}\n${tail}`);
 
   const reports = scanConsole(result.console);
   const wanted = group.flatMap(({ scenario }) => scenario.consoleReports?.(kernel.name) ?? []);

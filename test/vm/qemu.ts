@@ -22,6 +22,8 @@ export interface Machine {
 }
 
 export interface Ending {
+  /** The guest asked to lose its power, and did. */
+  readonly cut: boolean;
   /** The virtual machine was killed because its time was over. */
   readonly timedOut: boolean;
   readonly seconds: number;
@@ -36,7 +38,7 @@ export async function runMachine(machine: Machine, onEvent: (event: GuestEvent) 
   fs.rmSync(port, { force: true });
   const server = net.createServer((socket) => {
     socket.on('error', () => {});
-    readline.createInterface({ input: socket }).on('line', (line) => onEvent(JSON.parse(line) as GuestEvent));
+    readline.createInterface({ input: socket }).on('line', (line) => take(JSON.parse(line) as GuestEvent));
   });
   server.listen(port);
   await once(server, 'listening');
@@ -45,6 +47,14 @@ export async function runMachine(machine: Machine, onEvent: (event: GuestEvent) 
   const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...argumentsFor(machine, port)], { stdio: ['ignore', 2, 2] });
   const kill = (): void => void qemu.kill('SIGKILL');
   process.on('exit', kill);
+  let cut = false;
+  const take = (event: GuestEvent): void => {
+    if (event.event === 'cut') {
+      cut = true;
+      kill();
+    }
+    onEvent(event);
+  };
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
@@ -52,14 +62,14 @@ export async function runMachine(machine: Machine, onEvent: (event: GuestEvent) 
   }, machine.limitSeconds * 1000);
   try {
     const [code] = (await once(qemu, 'close')) as [number | null];
-    if (code !== 0 && !timedOut) throw new Error(`qemu ended with ${code}; see its message above and ${path.relative('.', machine.consoleFile)}`);
+    if (code !== 0 && !timedOut && !cut) throw new Error(`qemu ended with ${code}; see its message above and ${path.relative('.', machine.consoleFile)}`);
   } finally {
     clearTimeout(timer);
     process.off('exit', kill);
     server.close();
     fs.rmSync(port, { force: true });
   }
-  return { timedOut, seconds: (Date.now() - started) / 1000 };
+  return { cut, timedOut, seconds: (Date.now() - started) / 1000 };
 }
 
 function argumentsFor({ vmlinuz, initramfs, disks, keptDisk, consoleFile }: Machine, port: string): string[] {

@@ -23,6 +23,7 @@ export interface Session {
 export interface Result {
   /** The guest said that it was through. */
   readonly complete: boolean;
+  readonly cut: boolean;
   readonly timedOut: boolean;
   readonly seconds: number;
   readonly console: string;

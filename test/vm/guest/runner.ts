@@ -31,6 +31,10 @@ function checksOf(scenario: string): Checks {
     equal: (found, wanted, name) => check(isDeepStrictEqual(found, wanted), name, { found, wanted }),
     match: (found, pattern, name) => check(pattern.test(found), name, { found, pattern: String(pattern) }),
     note: (text) => report({ event: 'note', text }),
+    cutPower: () => {
+      report({ event: 'cut' });
+      return new Promise(() => {});
+    },
   };
 }
 

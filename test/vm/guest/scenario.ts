@@ -26,6 +26,8 @@ export interface Checks {
   match(found: string, pattern: RegExp, name: string): void;
   /** Shown while the scenario runs. */
   note(text: string): void;
+  /** Has the power of the machine cut; for scenarios with `boots`. Resolves never. */
+  cutPower(): Promise<never>;
 }
 
 export interface Context {
