@@ -67,9 +67,6 @@ interface Case {
 }
 
 const COLD = ['--state-dir', '/tmp/cold'];
-/** Its last line never ends and tail keeps it: the largest process of the cgroup, so the one that the kernel kills. */
-const HUNGRY_MAKE = '#!/bin/sh\nhead -c 1000000000 /dev/zero | tail -n 1 > /dev/null\nexit 2\n';
-const MEMORY_CGROUP = '/sys/fs/cgroup/kmesh-little-memory';
 const NO_HEADER = ['--bpf-header', '/nowhere/bpf.h'];
 
 const CASES: readonly Case[] = [
@@ -79,10 +76,9 @@ const CASES: readonly Case[] = [
   { what: "the kernel's configuration", hide: ({ release }) => moveAway(configOf(release)) },
   { what: 'clang', hide: () => moveAway('/usr/bin/clang'), args: COLD, code: [12, 'KM_CLANG_MISSING'] },
   { what: 'make', hide: () => moveAway('/usr/bin/make'), args: COLD, code: [12, 'KM_MAKE_MISSING'] },
-  { what: 'the memory that make asks for', hide: littleMemory, args: COLD, code: [12, 'KM_BUILD_MEMORY'], says: new RegExp(`limit 200 MiB, at ${MEMORY_CGROUP}/memory\\.max: `) },
   { what: 'the sources of the programs', hide: ({ project }) => moveAway(path.join(project, 'bpf')), code: [12, 'KM_SOURCES'] },
   { what: 'insmod', hide: () => moveAway('/usr/sbin/insmod'), l7: 'off', says: /^KM_MODULE_TOOL: /m },
-  { what: 'kmesh-daemon', hide: ({ project }) => moveAway(path.join(project, 'daemon.js')), code: [15, 'KM_DAEMON_MISSING'] },
+  { what: 'kmesh-daemon', hide: ({ project }) => moveAway(path.join(project, 'daemon.js')), code: [127, 'KM_DAEMON_MISSING'] },
   { what: 'a mounted cgroup2', hide: ({ sh }) => sh('umount', '/sys/fs/cgroup').then(() => () => sh('mount', '-t', 'cgroup2', 'cgroup2', '/sys/fs/cgroup')) },
   { what: 'a mounted debugfs', hide: ({ sh }) => sh('umount', '/sys/kernel/debug').then(() => () => sh('mount', '-t', 'debugfs', 'debugfs', '/sys/kernel/debug')) },
   { what: 'a writable state folder', hide: (context) => readOnly(context, '/tmp/read-only'), args: ['--state-dir', '/tmp/read-only'], code: [18, 'KM_STATE_DIR'] },
@@ -155,22 +151,6 @@ async function nothing(): Promise<() => Promise<void>> {
 async function moveAway(file: string): Promise<() => Promise<void>> {
   fs.renameSync(file, `${file}.away`);
   return async () => fs.renameSync(`${file}.away`, file);
-}
-
-/** The agent and its compilers begin in a cgroup with a limit, as this process is in there while it starts them. */
-async function littleMemory(): Promise<() => Promise<void>> {
-  const back = await moveAway('/usr/bin/make');
-  fs.writeFileSync('/usr/bin/make', HUNGRY_MAKE, { mode: 0o755 });
-  fs.writeFileSync('/sys/fs/cgroup/cgroup.subtree_control', '+memory');
-  fs.mkdirSync(MEMORY_CGROUP);
-  fs.writeFileSync(path.join(MEMORY_CGROUP, 'memory.max'), String(200 * 2 ** 20));
-  fs.writeFileSync(path.join(MEMORY_CGROUP, 'cgroup.procs'), String(process.pid));
-  return async () => {
-    fs.writeFileSync('/sys/fs/cgroup/cgroup.procs', String(process.pid));
-    fs.rmdirSync(MEMORY_CGROUP);
-    fs.writeFileSync('/sys/fs/cgroup/cgroup.subtree_control', '-memory');
-    await back();
-  };
 }
 
 async function cover({ sh }: Context, folder: string): Promise<() => Promise<unknown>> {
