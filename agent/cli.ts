@@ -137,6 +137,7 @@ function agentOptions(values: Values, daemonArgs: readonly string[], vocabulary:
     restart: oneOf(values, 'restart', RESTART),
     onStop: oneOf(values, 'on-stop', ON_STOP),
     apiServer: values['api-server'] === undefined ? undefined : httpsOrigin(values, 'api-server'),
+    kubeconfig: values['kubeconfig'] === undefined ? undefined : filePath(values, 'kubeconfig'),
     statusAddress: values['status-address'] === undefined ? undefined : address(values, 'status-address'),
     statusPort: port(values, 'status-port'),
     metricsPort: port(values, 'metrics-port'),

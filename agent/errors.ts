@@ -15,6 +15,7 @@ export const EXIT_CODES = {
   state: 18,
   status: 19,
   unhealthy: 20,
+  cluster: 21,
   // As shells, tini and catatonit tell it.
   'not executable': 126,
   'not found': 127,
@@ -242,6 +243,26 @@ export const ERRORS = {
     class: 'state',
     cause: 'An agent that uses this state folder is running.',
     remedy: 'Stop that agent first (SIGTERM).',
+  },
+  KM_KUBECONFIG_MISSING: {
+    class: 'cluster',
+    cause: 'The kubeconfig named by --kubeconfig is not there.',
+    remedy: 'Name the file that is there (in a container: mount it), or leave --kubeconfig out: a pod asks by its own account.',
+  },
+  KM_KUBECONFIG_FILE: {
+    class: 'cluster',
+    cause: 'The kubeconfig cannot be read, is none, or holds certificates or credentials that are none.',
+    remedy: 'Write it anew (`kubectl config view --flatten --minify --raw`), readable for the agent, with the files that it names beside it.',
+  },
+  KM_KUBECONFIG_CONTEXT: {
+    class: 'cluster',
+    cause: 'The current context of the kubeconfig, its cluster or its user is missing.',
+    remedy: 'See `kubectl config get-contexts` and choose one by `kubectl config use-context NAME`.',
+  },
+  KM_KUBECONFIG_UNSUPPORTED: {
+    class: 'cluster',
+    cause: 'The kubeconfig reaches its cluster in a way that the agent does not go: by a program or plugin for credentials, a password, a proxy, or without checking the server.',
+    remedy: 'Give a kubeconfig with a token (for example of `kubectl create token`) or a client certificate, and the certificate of the authority.',
   },
   KM_MODULE_FILE: {
     class: 'module',

@@ -28,8 +28,10 @@ export interface AgentOptions {
   /** Last phase to run; undefined: all. */
   readonly until: string | undefined;
   readonly onStop: OnStop;
-  /** URL of the Kubernetes API without a path; undefined: as the environment of the pod says. */
+  /** URL of the Kubernetes API without a path; undefined: as the environment of the pod says, or the kubeconfig. */
   readonly apiServer: string | undefined;
+  /** A kubeconfig that the user named. */
+  readonly kubeconfig: string | undefined;
   readonly restart: RestartPolicy;
   /** Names of capabilities without which the node must not come up. */
   readonly require: readonly string[];

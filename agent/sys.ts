@@ -48,6 +48,8 @@ export interface Sys {
   /** @throws EFBIG when there are more than `maxBytes`. */
   readBytes(file: string, maxBytes: number): Promise<Uint8Array>;
   readText(file: string, maxBytes: number): Promise<string>;
+  /** The same for tokens, keys and what holds them: `doctor --capture` records nothing that is read this way. */
+  readSecret(file: string, maxBytes: number): Promise<string>;
   /** Contents of a gzip file. @throws when they have more than `maxBytes` unpacked. */
   readGzip(file: string, maxBytes: number): Promise<string>;
   readLink(file: string): Promise<string>;
@@ -121,7 +123,8 @@ export const sys: Sys = {
     }
   },
   readBytes,
-  readText: async (file, maxBytes) => Buffer.from(await readBytes(file, maxBytes)).toString('utf8'),
+  readText,
+  readSecret: readText,
   readGzip: async (file, maxBytes) => (await promisify(gunzip)(await readBytes(file, maxBytes), { maxOutputLength: maxBytes })).toString('utf8'),
   readLink: (file) => fs.readlink(file),
   realPath: (file) => fs.realpath(file),
@@ -188,6 +191,10 @@ export const sys: Sys = {
 /** Whether a caught value is a system error with one of these codes. */
 export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+async function readText(file: string, maxBytes: number): Promise<string> {
+  return Buffer.from(await readBytes(file, maxBytes)).toString('utf8');
 }
 
 async function readBytes(file: string, maxBytes: number): Promise<Uint8Array> {

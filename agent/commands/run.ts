@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { capabilitiesOf, reportCapabilities } from '../capabilityReport.js';
-import { isPod } from '../cluster/api.js';
+import { checkKubeconfig } from '../cluster/access.js';
+import { isInCluster } from '../cluster/api.js';
 import { OwnDaemonSet } from '../cluster/ownDaemonSet.js';
 import { codedError } from '../coded.js';
 import type { Context } from '../context.js';
@@ -20,12 +21,13 @@ const IN_FORCE = yes('the programs are in force');
  * Brings the node up, keeps it up until it is told to stop, and shows meanwhile how it is.
  *
  * @returns the exit code
- * @throws KM_STATUS_PORT
+ * @throws KM_STATUS_PORT, KM_KUBECONFIG_...
  */
 export async function run(ctx: Context, sequence: readonly Phase[]): Promise<number> {
+  await checkKubeconfig(ctx);
   ctx.stop.addEventListener('abort', () => void (ctx.board.stopping = String(ctx.stop.reason)));
   const close = await serveStatus(ctx, await agentVersion(ctx.sys, ctx.root));
-  const asksCluster = ctx.options.onStop === 'auto' && (await isPod(ctx));
+  const asksCluster = ctx.options.onStop === 'auto' && (await isInCluster(ctx));
   const daemonSet = asksCluster ? new OwnDaemonSet(ctx) : undefined;
   const ended = new AbortController();
   // The node comes up without its answer.

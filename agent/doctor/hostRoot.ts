@@ -49,9 +49,9 @@ export async function openCapture(world: World, folder: string): Promise<World> 
 
 const refuse = (detail: string, cause?: unknown): KmeshError => new KmeshError('KM_HOST_ROOT', detail, { cause });
 
-function optionsOf({ options }: Manifest): Pick<Context['options'], 'stateDir' | 'cgroup2Path' | 'attachCgroup' | 'bpfFsPath' | 'bpfHeader' | 'kernelHeaders' | 'module' | 'moduleSigningKey' | 'moduleSigningCert' | 'bundle' | 'statusAddress' | 'statusPort' | 'metricsPort' | 'require' | 'daemonArgs'> {
-  const { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, moduleSigningKey, moduleSigningCert, bundle, statusAddress, statusPort, metricsPort, require, daemonArgs } = options;
-  return { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, moduleSigningKey, moduleSigningCert, bundle, statusAddress, statusPort, metricsPort, require, daemonArgs };
+function optionsOf({ options }: Manifest): Pick<Context['options'], 'stateDir' | 'cgroup2Path' | 'attachCgroup' | 'bpfFsPath' | 'bpfHeader' | 'kernelHeaders' | 'module' | 'moduleSigningKey' | 'moduleSigningCert' | 'bundle' | 'kubeconfig' | 'statusAddress' | 'statusPort' | 'metricsPort' | 'require' | 'daemonArgs'> {
+  const { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, moduleSigningKey, moduleSigningCert, bundle, kubeconfig, statusAddress, statusPort, metricsPort, require, daemonArgs } = options;
+  return { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, moduleSigningKey, moduleSigningCert, bundle, kubeconfig, statusAddress, statusPort, metricsPort, require, daemonArgs };
 }
 
 async function readManifest(sys: Sys, folder: string): Promise<Manifest | undefined> {
@@ -121,7 +121,8 @@ function capturedLooks(sys: Sys, folder: string, given: Manifest | undefined, pl
     writeObstacle: (file) => look('writeObstacle', file, async ({ at }) => recalled(given?.writeObstacles[at], `whether ${at} can be written`) ?? undefined),
     freeBytes: (file) => look('freeBytes', file, async ({ at }) => recalled(given?.freeBytes[at], `the room at ${at}`)),
   };
-  return { ...sys, ...looks };
+  const readSecret = (file: string): Promise<never> => Promise.reject(new NotCaptured(`what ${file} holds is not in this capture, since it is a secret`));
+  return { ...sys, ...looks, readSecret };
 }
 
 function captureExec(given: Manifest | undefined): Exec {

@@ -37,6 +37,7 @@ export const manifest = z.object({
     statusPort: z.number().int(),
     metricsPort: z.number().int(),
     bundle: pathText.optional(),
+    kubeconfig: pathText.optional(),
     require: z.array(text).max(50),
     daemonArgs: z.array(text).max(200),
   }),

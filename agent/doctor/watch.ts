@@ -7,7 +7,7 @@ export const LOOKS = ['stat', 'readBytes', 'readText', 'readGzip', 'readLink', '
 export type Look = (typeof LOOKS)[number];
 
 /** Properties and functions of `Sys` that change nothing and are no looks at files. */
-const HARMLESS = ['httpGet', 'sleep', 'now', 'random', 'effectiveUid', 'pid', 'kernelRelease', 'architecture', 'cpus', 'env'] as const satisfies readonly (keyof Sys)[];
+const HARMLESS = ['httpGet', 'httpsGet', 'readSecret', 'sleep', 'now', 'random', 'effectiveUid', 'pid', 'kernelRelease', 'architecture', 'cpus', 'env'] as const satisfies readonly (keyof Sys)[];
 
 /** Does something with each look: `look` is called with the name, the path and what does it. */
 export type Around = <T>(name: Look, file: string, look: () => Promise<T>) => Promise<T>;

@@ -54,6 +54,7 @@ function podContext(t: { teardown(work: () => unknown): void }, port: number, en
       env: { KUBERNETES_SERVICE_HOST: 'localhost', KUBERNETES_SERVICE_PORT: String(port), POD_NAME: 'kmesh-x7k', ...env },
       stat: async (file) => (files[file] === undefined ? realSys.stat(file) : { kind: 'file', size: 1, modifiedMs: 0 }),
       readText: async (file, max) => files[file] ?? realSys.readText(file, max),
+      readSecret: async (file, max) => files[file] ?? realSys.readSecret(file, max),
       // Time-outs and pauses of a test.
       httpsGet: (question) => realSys.httpsGet({ ...question, timeoutMs: Math.min(question.timeoutMs, 500) }),
       sleep: (ms, signal) => realSys.sleep(ms / 100, signal),

@@ -69,6 +69,7 @@ export function testContext(folder: string, given: Given = {}): TestContext {
     until: undefined,
     onStop: 'auto',
     apiServer: undefined,
+    kubeconfig: undefined,
     restart: 'on-failure',
     require: [],
     bpfHeader: undefined,

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as z from 'zod';
+import { apiAccess } from '../../cluster/access.js';
+import { askApi, isPod } from '../../cluster/api.js';
 import { type Context, failure } from '../../context.js';
 import { KmeshError } from '../../errors.js';
 import { ExecError } from '../../exec.js';
@@ -39,6 +41,7 @@ export const runningChecks: Group = {
     { name: 'admin port', look: lookAtPort },
     { name: 'status ports', look: lookAtStatusPorts },
     { name: 'control plane', look: askDaemon },
+    { name: 'Kubernetes API', look: lookAtApi },
   ],
 };
 
@@ -110,4 +113,15 @@ async function askDaemon({ ctx, connect }: Examination): Promise<Finding | reado
     if (error instanceof SyntaxError || error instanceof z.ZodError) throw failure(ctx, 'KM_DAEMON_START', 'kmesh-daemon --check did not answer as it should; agent.js and daemon.js may be of different versions');
     throw error;
   }
+}
+
+/** What is asked at a stop. The server itself is only asked by --connect; without its answer a start goes on. */
+async function lookAtApi({ ctx, connect }: Examination): Promise<Finding> {
+  const { kubeconfig } = ctx.options;
+  if (kubeconfig === undefined && !(await isPod(ctx))) return ok('not asked: this is no pod, and --kubeconfig is not set');
+  const known = kubeconfig === undefined ? "asked at a stop, by the pod's account" : `${(await apiAccess(ctx)).server}, by ${kubeconfig}`;
+  if (!connect) return ok(known);
+  const answer = await askApi(ctx, '/version');
+  const trouble = 'silence' in answer ? answer.silence : answer.status === 200 ? undefined : `it answers ${answer.status}`;
+  return trouble === undefined ? ok(`${known}: it answers`) : warning(`${known}: ${trouble}`, 'Make the API server reachable from here and the credentials valid; while it does not answer, a stop in a pod keeps everything.');
 }

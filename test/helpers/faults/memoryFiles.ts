@@ -161,6 +161,7 @@ export class MemoryFiles {
       stat: async (file) => this.#stat(file),
       readBytes: async (file, maxBytes) => bounded(file, maxBytes),
       readText: async (file, maxBytes) => bounded(file, maxBytes).toString('utf8'),
+      readSecret: async (file, maxBytes) => bounded(file, maxBytes).toString('utf8'),
       readGzip: async (file, maxBytes) => gunzipSync(bounded(file, maxBytes)).toString('utf8'),
       readLink: async (file) => {
         const item = this.items.get(this.#real(file, false));
