@@ -6,6 +6,7 @@ import { KmeshError } from './errors.js';
 import { didYouMean, nearest } from './nearest.js';
 import { agentTable, bundleTable, COMMAND_NAMES, COMMANDS, type CommandName, doctorTable, inspectTable } from './optionTable.js';
 import { type AgentOptions, type DoctorOptions, type InspectOptions, LOG_LEVELS, MODES, ON_STOP, RESTART } from './options.js';
+import { supervisionTimes } from './supervisor/timeOptions.js';
 
 /** What the command line may name besides options. */
 export interface Vocabulary {
@@ -135,6 +136,7 @@ function agentOptions(values: Values, daemonArgs: readonly string[], vocabulary:
     until: values['until'] === undefined ? undefined : oneOf(values, 'until', names),
     require: required(optional('require') ?? '', vocabulary.capabilities),
     restart: oneOf(values, 'restart', RESTART),
+    supervision: supervisionTimes(values),
     onStop: oneOf(values, 'on-stop', ON_STOP),
     apiServer: values['api-server'] === undefined ? undefined : httpsOrigin(values, 'api-server'),
     kubeconfig: values['kubeconfig'] === undefined ? undefined : filePath(values, 'kubeconfig'),

@@ -394,6 +394,16 @@ export const ERRORS = {
     cause: 'kmesh-daemon ended and is not started again.',
     remedy: "Read the daemon's own last lines in the log above.",
   },
+  KM_DAEMON_HUNG: {
+    class: 'daemon',
+    cause: 'kmesh-daemon ran, but did not answer for --hang-limit, or was not ready for --ready-limit though its control plane had told it everything.',
+    remedy: 'Read its last lines in /status; on a machine that is this slow raise the limit that the message names.',
+  },
+  KM_DAEMON_CRASH_LOOP: {
+    class: 'daemon',
+    cause: 'kmesh-daemon failed as often in a row as --crash-loop says. It is started again and again; the node counts as not ready, and programs that are in the kernel go on steering.',
+    remedy: 'Read its last lines in /status or in the log: its own codes are on this page.',
+  },
   KM_DAEMON_CLEANUP: {
     class: 'daemon',
     cause: 'kmesh-daemon could not remove its pinned programs and maps.',

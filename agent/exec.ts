@@ -8,6 +8,9 @@ import { TailBuffer } from './tail.js';
 /** How long a process group may take to end after SIGTERM before it is killed, in milliseconds. */
 const KILL_AFTER_MS = 2000;
 
+/** How long the last lines of a service that has ended may take to arrive, in milliseconds. */
+const LAST_LINES_MS = 500;
+
 /** Output beyond this is not kept for the caller; tools that are asked a question answer in a few lines. */
 const MAX_OUTPUT_CHARS = 1 << 20;
 
@@ -42,7 +45,7 @@ export interface Exit {
 export interface Service {
   readonly pid: number;
   readonly exited: Promise<Exit>;
-  /** Last lines of its standard error. */
+  /** Last lines of its output and standard error, in the order in which they came. */
   readonly tail: () => readonly string[];
   /** Sends `signal` to the whole group; a group that is gone is no error. */
   readonly kill: (signal: NodeJS.Signals) => void;
@@ -76,7 +79,7 @@ export class ExecError extends Error {
 export const exec: Exec = async (file, args, options) => {
   const tail = new TailBuffer();
   let stdout = '';
-  const child = start(file, args, { env: options.env, stdout: 'pipe' });
+  const child = start(file, args, { env: options.env });
   const onLine = (line: string): void => {
     tail.push(line);
     options.onLine?.(line);
@@ -101,31 +104,42 @@ export const exec: Exec = async (file, args, options) => {
 
 export const startService: StartService = async (file, args) => {
   const tail = new TailBuffer();
-  const child = start(file, args, { stdout: 'inherit' });
-  const readers = eachLine(child.stderr, (line) => {
-    tail.push(line);
-    process.stderr.write(`${line}\n`);
-  });
+  const child = start(file, args);
+  // Its last lines are those of its log, which goes to standard output. Whole lines, so that they do not mix with the agent's own.
+  const readers = [child.stdout, child.stderr].map((stream, index) =>
+    eachLine(stream, (line) => {
+      tail.push(line);
+      (index === 0 ? process.stdout : process.stderr).write(`${line}\n`);
+    }),
+  );
   if (child.pid === undefined) throw failure(file, args, await child, false, 0, []);
   const { pid } = child;
-  const exited = child.then(async (result): Promise<Exit> => {
-    // A descendant that outlived its parent belongs to nobody: it ends with the group.
+  let gone = false;
+  const exited = new Promise<Exit>((resolve) => {
+    // Not the end of `child`: that would wait for whoever holds its pipes.
+    child.once('exit', (code: number | null, signal: NodeJS.Signals | null) => resolve({ code: code ?? undefined, signal: signal ?? undefined }));
+  }).then(async (exit) => {
+    // A descendant that outlived its parent belongs to nobody: it ends with the group. Its number may come again from now on.
     killGroup(pid, 'SIGKILL');
-    await readers;
-    return exitOf(result);
+    gone = true;
+    // One that left the group may hold the pipes for ever; nobody waits for it.
+    const cut = setTimeout(() => [child.stdout, child.stderr].forEach((stream) => stream.destroy()), LAST_LINES_MS);
+    await Promise.all(readers);
+    clearTimeout(cut);
+    return exit;
   });
-  return { pid, exited, tail: () => tail.lines(), kill: (signal) => killGroup(pid, signal) };
+  return { pid, exited, tail: () => tail.lines(), kill: (signal) => void (gone || killGroup(pid, signal)) };
 };
 
-type Child = ResultPromise<{ reject: false; buffer: false; stdin: 'ignore'; stdout: 'pipe' | 'inherit'; stderr: 'pipe' }>;
+type Child = ResultPromise<{ reject: false; buffer: false; stdin: 'ignore'; stdout: 'pipe'; stderr: 'pipe' }>;
 type Result = Awaited<Child>;
 
-function start(file: string, args: readonly string[], how: { env?: Readonly<Record<string, string>> | undefined; stdout: 'pipe' | 'inherit' }): Child {
+function start(file: string, args: readonly string[], how: { env?: Readonly<Record<string, string>> | undefined } = {}): Child {
   const child = execa(file, [...args], {
     reject: false,
     buffer: false,
     stdin: 'ignore',
-    stdout: how.stdout,
+    stdout: 'pipe',
     stderr: 'pipe',
     detached: true,
     cleanup: false,

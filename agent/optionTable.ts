@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Options as YargsOptions } from 'yargs';
 import { LOG_LEVELS, ON_STOP, RESTART } from './options.js';
+import { SUPERVISION_OPTION_NAMES, SUPERVISION_OPTIONS, SUPERVISION_TIMES, type SupervisionOption, type SupervisionOptionName, supervisionText } from './supervisor/times.js';
 
 const text = (describe: string, value?: string): YargsOptions => ({ type: 'string', requiresArg: true, describe, ...(value === undefined ? {} : { default: value }) });
 
 const oneOf = (describe: string, choices: readonly string[], value: string): YargsOptions => text(`${describe}: ${choices.join(', ')}`, value);
+
+function supervisionTable(): Record<SupervisionOptionName, YargsOptions> {
+  const rows = SUPERVISION_OPTION_NAMES.map((name) => {
+    const option: SupervisionOption = SUPERVISION_OPTIONS[name];
+    return [name, text(`${option.describe}${option.zero === undefined ? '' : `; 0: ${option.zero}`}`, supervisionText(option, SUPERVISION_TIMES[option.field]))];
+  });
+  return Object.fromEntries(rows) as Record<SupervisionOptionName, YargsOptions>;
+}
 
 /** Options of `run`, `plan` and `cleanup`. What is not here goes to kmesh-daemon. */
 export const agentTable = {
@@ -22,6 +31,7 @@ export const agentTable = {
   until: text('Last phase to run; what was done stays, and `cleanup` removes it'),
   require: text('Capabilities without which the start fails, separated by commas, for example l4 or l7'),
   restart: oneOf('When kmesh-daemon is started again after it died', RESTART, 'on-failure'),
+  ...supervisionTable(),
   'on-stop': oneOf('What happens to the node when the agent stops', ON_STOP, 'auto'),
   'api-server': text('URL of the Kubernetes API that is asked at a stop; by default that of KUBERNETES_SERVICE_HOST, or of the kubeconfig'),
   kubeconfig: text("Kubeconfig to ask the Kubernetes API by; by default a pod's own account"),

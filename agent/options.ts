@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LogFormat } from './log.js';
+import type { SupervisionTimes } from './supervisor/times.js';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 export const ON_STOP = ['auto', 'keep', 'cleanup'] as const;
@@ -33,6 +34,7 @@ export interface AgentOptions {
   /** A kubeconfig that the user named. */
   readonly kubeconfig: string | undefined;
   readonly restart: RestartPolicy;
+  readonly supervision: SupervisionTimes;
   /** Names of capabilities without which the node must not come up. */
   readonly require: readonly string[];
   /** A bpf.h that the user named. */

@@ -7,6 +7,9 @@ export type { Logger };
 /** Lines for people or one JSON object a line; both on standard output, where `kubectl logs` looks. */
 export function createLogger(level: string, format: 'json' | 'pretty'): Logger {
   const options = { level, base: { name: 'kmesh-daemon' }, timestamp: pino.stdTimeFunctions.isoTime };
-  if (format === 'json') return pino(options, pino.destination({ dest: 1, sync: true }));
-  return pino(options, pretty({ sync: true, colorize: process.stdout.isTTY === true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname', hideObject: true }));
+  const destination = pino.destination({ dest: 1, sync: true });
+  // The agent reads it; one that was killed is no reason for the daemon to end.
+  destination.on('error', () => {});
+  if (format === 'json') return pino(options, destination);
+  return pino(options, pretty({ destination, colorize: process.stdout.isTTY === true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname', hideObject: true }));
 }

@@ -10,6 +10,8 @@ export interface Readiness {
   /** The newest trouble; a daemon can be ready in spite of one, with what it was told before. */
   readonly code?: string;
   readonly reason?: string;
+  /** Of one that is not ready: what it lacks. `itself`: it was told everything, so that only another process could do better. */
+  readonly waitsFor?: 'configuration' | 'itself';
   /** Whether connections are routed by their requests; a daemon is ready without. */
   readonly l7: L7State;
 }
@@ -22,5 +24,6 @@ export function readiness(attached: boolean, applied: Applied, status: XdsStatus
   const trouble = status?.code === undefined ? {} : { code: status.code, reason: status.reason ?? '' };
   if (ready) return { ready, stale: applied.stale, ...trouble, l7 };
   const waiting = applied.error?.message ?? (status?.connected ? 'waiting for the rest of the configuration' : 'waiting for the configuration');
-  return { ready, stale: applied.stale, reason: waiting, ...trouble, l7 };
+  const told = status?.code === undefined && (applied.error !== undefined || applied.appliedAt !== undefined || applied.stale);
+  return { ready, stale: applied.stale, reason: waiting, ...trouble, waitsFor: told ? 'itself' : 'configuration', l7 };
 }

@@ -9,7 +9,6 @@ import { MODULE_NAME } from '../module/loaded.js';
 import { removeModule } from '../module/remove.js';
 import { releaseMounts } from '../mounts/release.js';
 import { logError } from '../report.js';
-import { RESTART_TIMES } from '../supervisor/backoff.js';
 import { removePins } from '../supervisor/pins.js';
 import { endLeftover, forgetProcesses } from '../supervisor/processes.js';
 
@@ -21,7 +20,7 @@ import { endLeftover, forgetProcesses } from '../supervisor/processes.js';
  */
 export async function cleanup(ctx: Context): Promise<number> {
   // A running agent would lose its mounts: this one is refused before anything is touched.
-  const daemon = await endLeftover(ctx, RESTART_TIMES.graceMs);
+  const daemon = await endLeftover(ctx, ctx.options.supervision.graceMs);
   const removed = daemon === undefined ? [] : [`kmesh-daemon (pid ${daemon})`];
   const steps: readonly (() => Promise<readonly string[]>)[] = [
     async () => {

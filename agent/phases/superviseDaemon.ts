@@ -3,7 +3,6 @@ import path from 'node:path';
 import { type Context, need } from '../context.js';
 import { drain } from '../module/drain.js';
 import type { Phase } from '../phase.js';
-import { RESTART_TIMES, type RestartTimes } from '../supervisor/backoff.js';
 import { adminPort, daemonArguments } from '../supervisor/command.js';
 import { daemonProgram, hasPins, removePins } from '../supervisor/pins.js';
 import { askAdminPort, refuseTakenPort, requireDaemonProgram } from '../supervisor/preconditions.js';
@@ -17,44 +16,40 @@ interface Running {
   readonly adoptedPins: boolean;
 }
 
+const running = new WeakMap<Context, Running>();
+
 /** Starts kmesh-daemon, waits until it is ready and keeps it running. */
-export function superviseDaemonBy(times: RestartTimes): Phase {
-  const running = new WeakMap<Context, Running>();
-  return {
-    name: 'supervise-daemon',
-    summary: 'start kmesh-daemon, wait until it is ready, keep it running',
-    async run(ctx) {
-      const command = await prepare(ctx, times);
-      const supervisor = new Supervisor(ctx, command, times);
-      running.set(ctx, { supervisor, adoptedPins: await hasPins(ctx) });
-      await recordProcesses(ctx, undefined);
-      await supervisor.start();
-    },
-    plan: (ctx) => plan(ctx),
-    async hold(ctx) {
-      await running.get(ctx)?.supervisor.hold();
-    },
-    async undo(ctx, scope) {
-      const started = running.get(ctx);
-      // Refused before it began: records and pins are another run's.
-      if (started === undefined) return;
-      await started.supervisor.stop();
-      await forgetProcesses(ctx);
-      // After a failed start, pins that were there before carry the connections of the earlier run.
-      if (scope === 'run' && started.adoptedPins) return;
-      await drain(ctx);
-      await removePins(ctx);
-    },
-  };
-}
+export const superviseDaemon: Phase = {
+  name: 'supervise-daemon',
+  summary: 'start kmesh-daemon, wait until it is ready, keep it running',
+  async run(ctx) {
+    const supervisor = new Supervisor(ctx, await prepare(ctx));
+    running.set(ctx, { supervisor, adoptedPins: await hasPins(ctx) });
+    await recordProcesses(ctx, undefined);
+    await supervisor.start();
+  },
+  plan: (ctx) => plan(ctx),
+  async hold(ctx) {
+    await running.get(ctx)?.supervisor.hold();
+  },
+  async undo(ctx, scope) {
+    const started = running.get(ctx);
+    // Refused before it began: records and pins are another run's.
+    if (started === undefined) return;
+    await started.supervisor.stop();
+    await forgetProcesses(ctx);
+    // After a failed start, pins that were there before carry the connections of the earlier run.
+    if (scope === 'run' && started.adoptedPins) return;
+    await drain(ctx);
+    await removePins(ctx);
+  },
+};
 
-export const superviseDaemon: Phase = superviseDaemonBy(RESTART_TIMES);
-
-async function prepare(ctx: Context, times: RestartTimes): Promise<DaemonCommand> {
+async function prepare(ctx: Context): Promise<DaemonCommand> {
   const { options, log } = ctx;
   const program = daemonProgram(ctx);
   await requireDaemonProgram(ctx);
-  const leftover = await endLeftover(ctx, times.graceMs);
+  const leftover = await endLeftover(ctx, options.supervision.graceMs);
   if (leftover !== undefined) log.warn(`ended kmesh-daemon with pid ${leftover}, which an earlier agent left behind`);
   const port = adminPort(options.daemonArgs);
   refuseTakenPort(ctx, await askAdminPort(ctx));

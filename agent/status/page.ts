@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { StatusView } from './statusView.js';
+import { RESTART_CAUSE_NAMES } from './transitions.js';
 
 /** Seconds between two loads of the page by the browser itself. */
 const REFRESH_SECONDS = 5;
@@ -31,11 +32,25 @@ export function statusPage(status: StatusView): string {
     '<h2>Phases</h2>',
     table(['phase', 'state', 'ms', ''], status.phases.map(phaseRow)),
     '<h2>kmesh-daemon</h2>',
-    `<p>${escape(daemon.state)}${daemon.pid === undefined ? '' : `, pid ${daemon.pid}`}, started again ${daemon.restarts} times</p>`,
+    `<p>${escape(daemonLine(daemon))}</p>`,
+    ...(daemon.crashLoop === undefined ? [] : [`<p class="bad">${escape(daemon.crashLoop.code)}: ${escape(daemon.crashLoop.reason)}</p><p class="remedy">${escape(daemon.crashLoop.remedy)}</p>`]),
     ...(daemon.lastEnd === undefined ? [] : [`<p>The last one ended: ${escape(daemon.lastEnd.how)}</p><pre>${escape(daemon.lastEnd.tail.join('\n'))}</pre>`]),
     '<p><small>As JSON: <a href="/status">/status</a></small></p>',
   ];
   return `<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="${REFRESH_SECONDS}"><title>Kmesh: ${escape(node.name ?? node.release)}</title><style>${STYLE}</style></head>\n<body>\n${body.join('\n')}\n</body></html>\n`;
+}
+
+/** Its state, and how often it had to be started again for which causes. */
+function daemonLine({ state, pid, reason, delayMs, restarts, restartsByCause }: StatusView['daemon']): string {
+  const causes = RESTART_CAUSE_NAMES.filter((cause) => restartsByCause[cause] > 0).map((cause) => `${cause} ${restartsByCause[cause]}`);
+  return [
+    state.replace('-', ' '),
+    ...(pid === undefined ? [] : [`, pid ${pid}`]),
+    ...(reason === undefined ? [] : [` (${reason})`]),
+    ...(delayMs === undefined ? [] : [` for ${delayMs} ms`]),
+    `, started again ${restarts} times`,
+    ...(causes.length === 0 ? [] : [` (${causes.join(', ')})`]),
+  ].join('');
 }
 
 function capabilityRow({ title, state, reason, remedy }: StatusView['capabilities'][number]): string {

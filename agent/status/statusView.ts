@@ -67,7 +67,28 @@ export function notReadyYet(board: Board): ReadyView | undefined {
     const current = board.phases.find(({ state }) => state === 'running' || state === 'pending');
     return no(current === undefined ? 'the agent has not begun' : `phase ${current.name} is ${current.state}`);
   }
-  const { daemon } = board;
-  if (daemon.state === 'waiting-to-restart') return no(`kmesh-daemon ended (${daemon.lastEnd?.how ?? 'not known how'}) and is started again`, 'KM_DAEMON_EXITED');
-  return daemon.state === 'absent' ? no('kmesh-daemon does not run') : undefined;
+  return daemonNotReady(board.daemon);
+}
+
+/** The last lines that go into a reason; all are in `lastEnd`. */
+const FEW_LINES = 3;
+
+function daemonNotReady({ state, crashLoop, reason, delayMs, lastEnd }: DaemonView): ReadyView | undefined {
+  const no = (why: string, code?: string): ReadyView => ({ ready: false, stale: false, ...(code === undefined ? {} : { code }), reason: why });
+  const tail = lastEnd === undefined || lastEnd.tail.length === 0 ? '' : `; its last lines: ${lastEnd.tail.slice(-FEW_LINES).join(' | ')}`;
+  // Also while one of its processes says that it is ready: it has said so before.
+  if (crashLoop !== undefined) return no(`${crashLoop.reason}${tail}`, crashLoop.code);
+  switch (state) {
+    case 'crashed':
+    case 'backing-off':
+      return no(`kmesh-daemon ended (${lastEnd?.how ?? 'not known how'}) and is started again${delayMs === undefined ? '' : ` after a wait of ${delayMs} ms`}${tail}`, 'KM_DAEMON_EXITED');
+    case 'hung':
+      return no(`kmesh-daemon hangs: ${reason ?? 'not known why'}; it is ended and started again`, 'KM_DAEMON_HUNG');
+    case 'absent':
+    case 'stopping':
+    case 'stopped':
+      return no('kmesh-daemon does not run');
+    default:
+      return undefined;
+  }
 }

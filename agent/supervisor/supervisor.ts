@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Context, failure } from '../context.js';
-import { describeExit, ExecError, type Exit, exitStatus, type Service } from '../exec.js';
+import { describeExit, ExecError, exitStatus } from '../exec.js';
 import { EXIT_CODES, type KmeshError } from '../errors.js';
-import type { DaemonView } from '../status/board.js';
-import { restartDelay, type RestartTimes } from './backoff.js';
+import type { RestartCause } from '../status/transitions.js';
+import { restartDelay } from './backoff.js';
+import { endService } from './endService.js';
+import { Journal } from './journal.js';
+import { type End, Life } from './life.js';
 import { recordProcesses } from './processes.js';
-import { waitUntilReady } from './readiness.js';
+import type { Sight } from './readiness.js';
+import type { SupervisionTimes } from './times.js';
 
 /** How to start the daemon. */
 export interface DaemonCommand {
@@ -14,131 +18,146 @@ export interface DaemonCommand {
   readonly port: number;
 }
 
-/** Keeps one daemon running. */
+/** Keeps one daemon running: what ends without being asked, or hangs, is started again. */
 export class Supervisor {
   readonly #ctx: Context;
   readonly #command: DaemonCommand;
-  readonly #times: RestartTimes;
-  #service: Service | undefined;
-  #readyAt: number | undefined;
+  readonly #times: SupervisionTimes;
+  readonly #journal: Journal;
+  #life: Life | undefined;
+  /** In a row, without a healthy time between them. */
+  #failures = 0;
 
-  constructor(ctx: Context, command: DaemonCommand, times: RestartTimes) {
+  constructor(ctx: Context, command: DaemonCommand) {
     this.#ctx = ctx;
     this.#command = command;
-    this.#times = times;
+    this.#times = ctx.options.supervision;
+    this.#journal = new Journal(ctx);
+    // Once for all daemons: thousands of listeners would gather on a signal that lives as long as the agent.
+    ctx.stop.addEventListener('abort', () => this.#life?.leave(), { once: true });
   }
 
   /**
-   * Starts the daemon and waits until it is ready, however long the control plane takes.
+   * Starts the daemon and waits until it is ready, however long the control plane takes. One that hangs is started again.
    *
-   * @throws KM_DAEMON_START, or KM_DAEMON_EXITED when it ends before it was ready
+   * @throws KM_DAEMON_START, or KM_DAEMON_EXITED when it ends before it was ready: its code says what is wrong with this node
    */
   async start(): Promise<void> {
-    const { startService } = this.#ctx;
-    const service = await startService(this.#command.file, this.#command.args).catch((error: unknown) => {
+    const { stop } = this.#ctx;
+    let life = await this.#begin(undefined).catch((error: unknown) => {
       if (error instanceof ExecError) throw startFailure(this.#ctx, error);
       throw error;
     });
-    this.#service = service;
-    this.#ctx.relay.receiver = (signal) => this.#service?.kill(signal);
-    this.#show({ state: 'starting', pid: service.pid });
-    await recordProcesses(this.#ctx, service.pid);
-    const exited = await this.#untilReadyOrExit(service);
-    if (this.#ctx.stop.aborted) throw new Error(`stopped by ${this.#ctx.stop.reason} before kmesh-daemon was ready`);
-    if (exited !== undefined) throw this.#exitFailure(service, exited, 'before it was ready');
+    for (;;) {
+      const end = await untilStop(stop, [life.ready, life.ended]);
+      if (stop.aborted) throw new Error(`stopped by ${stop.reason} before kmesh-daemon was ready`);
+      if (end === undefined) return;
+      if (!isHang(end)) throw this.#givenUp(end, 'before it was ready');
+      const next = await this.#again(end);
+      if (next !== undefined) life = next;
+    }
   }
 
   /**
-   * Starts the daemon anew whenever it dies; resolves when the agent is told to stop.
+   * Starts the daemon anew whenever it fails; resolves when the agent is told to stop.
    *
-   * @throws KM_DAEMON_EXITED by `--restart never`, or when it keeps dying
+   * @throws KM_DAEMON_EXITED or KM_DAEMON_HUNG by `--restart never`, or at the restart limit
    */
   async hold(): Promise<void> {
-    const { stop, log, sys, options } = this.#ctx;
-    let failures = 0;
-    while (this.#service !== undefined && !stop.aborted) {
-      const service = this.#service;
-      const exit = await exitOrStop(service, stop);
-      if (exit === undefined) break;
-      const healthy = this.#readyAt !== undefined && sys.now() - this.#readyAt >= this.#times.healthyMs;
-      failures = healthy ? 1 : failures + 1;
-      if (options.restart === 'never') throw this.#exitFailure(service, exit, 'and --restart is never');
-      if (failures >= this.#times.limit) throw this.#exitFailure(service, exit, `${failures} times in a row`);
-      this.#show({ state: 'waiting-to-restart', lastEnd: { how: describeExit(exit), tail: service.tail() } });
-      const delay = restartDelay(this.#times, failures, sys.random());
-      log.warn({ exit, failures, delayMs: delay, tail: service.tail() }, `kmesh-daemon ended (${describeExit(exit)}); it is started again in ${delay} ms`);
-      await sys.sleep(delay, stop);
-      if (!stop.aborted) await this.#restart();
+    const { stop } = this.#ctx;
+    for (let life = this.#life; life !== undefined && !stop.aborted; ) {
+      const end = await untilStop(stop, [life.ended]);
+      if (end !== undefined && !stop.aborted) life = await this.#again(end);
     }
     await this.stop();
   }
 
   /** Passes the agent's stop signal on to the daemon's process group; a daemon that does not end in time is killed. */
   async stop(): Promise<void> {
-    const { log, sys, stop, hurry, relay } = this.#ctx;
-    const service = this.#service;
-    this.#service = undefined;
+    const { stop, relay, board } = this.#ctx;
+    const life = this.#life;
+    this.#life = undefined;
     relay.receiver = undefined;
-    this.#show({ state: 'absent' });
-    if (service === undefined) return;
+    if (life === undefined) {
+      if (board.daemon.state === 'backing-off') this.#journal.stopped('it was not started again');
+      return;
+    }
+    life.leave();
     const signal = stop.reason === 'SIGINT' ? 'SIGINT' : 'SIGTERM';
-    service.kill(signal);
-    // A daemon that was stopped by SIGSTOP has to run to take the signal.
-    service.kill('SIGCONT');
-    const exited = new AbortController();
-    const exit = service.exited.finally(() => exited.abort());
-    await Promise.race([exit, sys.sleep(this.#times.graceMs, AbortSignal.any([exited.signal, hurry]))]);
-    if (!exited.signal.aborted) {
-      log.warn(hurry.aborted ? `told to stop again (${hurry.reason}): kmesh-daemon is killed` : `kmesh-daemon did not end within ${this.#times.graceMs} ms after ${signal}; it is killed`);
-      service.kill('SIGKILL');
+    this.#journal.stopping(signal);
+    const exit = await endService(this.#ctx, life.service, signal, this.#times.graceMs);
+    if (exit !== undefined) this.#journal.stopped(describeExit(exit), { exit });
+  }
+
+  /** After a failure: waits, and starts it again, as often as it takes. @returns undefined: the agent was told to stop */
+  async #again(failed: End): Promise<Life | undefined> {
+    const { stop, sys, options } = this.#ctx;
+    for (let end = failed; !stop.aborted; ) {
+      this.#life = undefined;
+      this.#failures += 1;
+      this.#journal.failed(end, this.#failures);
+      if (options.restart === 'never') throw this.#givenUp(end, 'and --restart is never');
+      if (this.#times.restartLimit > 0 && this.#failures >= this.#times.restartLimit) throw this.#givenUp(end, `${this.#failures} times in a row`);
+      if (this.#failures >= this.#times.crashLoop) this.#journal.crashLoop(end, this.#failures, this.#times);
+      const delayMs = restartDelay(this.#times, this.#failures, sys.random());
+      this.#journal.backingOff(end, this.#failures, delayMs);
+      await sys.sleep(delayMs, stop);
+      if (stop.aborted) return undefined;
+      try {
+        return await this.#begin(end.cause);
+      } catch (error) {
+        // No memory or no pids just now.
+        if (!(error instanceof ExecError)) throw error;
+        end = { cause: 'not-started', how: error.failure.reason, exit: undefined, tail: [] };
+      }
     }
-    log.info({ exit: await exit }, `kmesh-daemon ended (${describeExit(await exit)})`);
+    return undefined;
   }
 
-  async #restart(): Promise<void> {
-    this.#readyAt = undefined;
-    const service = await this.#ctx.startService(this.#command.file, this.#command.args).catch((error: unknown) => {
-      // No memory or no pids just now: the daemon that is gone stays the current one, and the next turn tries again.
-      this.#ctx.log.error({ err: error }, 'kmesh-daemon could not be started');
+  /** @throws ExecError when it cannot be started, KM_STATE_DIR when the first one cannot be put on record */
+  async #begin(cause: RestartCause | undefined): Promise<Life> {
+    const { relay, startService, log } = this.#ctx;
+    const service = await startService(this.#command.file, this.#command.args);
+    const life = new Life(this.#ctx, service);
+    this.#life = life;
+    relay.receiver = (signal) => service.kill(signal);
+    this.#journal.starting(service.pid, cause);
+    await recordProcesses(this.#ctx, service.pid).catch((error: unknown) => {
+      if (cause === undefined) throw error;
+      // A full disk is no reason to end what steers; only an agent that follows a crash of this one needs the record.
+      log.warn({ err: error }, `the pid of kmesh-daemon could not be put on record: ${(error as Error).message}`);
     });
-    if (service === undefined) return;
-    this.#service = service;
-    this.#show({ state: 'starting', pid: service.pid, restarts: this.#ctx.board.daemon.restarts + 1 });
-    await recordProcesses(this.#ctx, service.pid);
-    if ((await this.#untilReadyOrExit(service)) === undefined) this.#ctx.log.info('kmesh-daemon is ready again');
-  }
-
-  /** undefined: it is ready, or the agent is told to stop. */
-  async #untilReadyOrExit(service: Service): Promise<Exit | undefined> {
-    const { stop, sys } = this.#ctx;
-    const exited = new AbortController();
-    const exit = service.exited.then((how) => {
-      exited.abort();
-      return how;
+    void life.watch(this.#command.port, this.#times, {
+      saw: (sight, healthy) => this.#saw(life, sight, healthy),
+      condemned: (verdict) => this.#journal.hung(verdict, this.#times.graceMs),
     });
-    const ready = await waitUntilReady(this.#ctx, this.#command.port, AbortSignal.any([exited.signal, stop]));
-    if (ready !== undefined) {
-      this.#readyAt = sys.now();
-      this.#show({ state: 'running', pid: service.pid });
-      if (ready.requestPrograms !== undefined) this.#ctx.results.requestPrograms = ready.requestPrograms;
-    }
-    return exited.signal.aborted ? exit : undefined;
+    return life;
   }
 
-  #show(change: Partial<DaemonView> & Pick<DaemonView, 'state'>): void {
-    const { board } = this.#ctx;
-    const { pid: _, ...before } = board.daemon;
-    board.daemon = { ...before, ...change };
+  #saw(life: Life, sight: Sight, healthy: boolean): void {
+    const { sys, results } = this.#ctx;
+    this.#journal.saw(sight, sys.now() - life.startedAt);
+    if (sight.kind === 'ready' && sight.requestPrograms !== undefined) results.requestPrograms = sight.requestPrograms;
+    if (!healthy || this.#failures === 0) return;
+    this.#failures = 0;
+    this.#journal.healthy(this.#times);
   }
 
-  #exitFailure(service: Service, exit: Exit, when: string): KmeshError {
-    this.#service = undefined;
-    this.#show({ state: 'absent', lastEnd: { how: describeExit(exit), tail: service.tail() } });
+  #givenUp(end: End, when: string): KmeshError {
+    this.#life = undefined;
+    this.#ctx.relay.receiver = undefined;
+    const { how, exit, tail } = end;
+    this.#ctx.board.daemon = { ...this.#ctx.board.daemon, lastEnd: { how, tail } };
+    this.#journal.stopped(how, { exit });
+    if (isHang(end)) return failure(this.#ctx, 'KM_DAEMON_HUNG', `kmesh-daemon hung (${how}) ${when}`, { tail });
     // An early exit 0 is a failure too, and must not read as success.
-    const exitCode = exit.code === 0 ? EXIT_CODES.daemon : exitStatus(exit);
-    return failure(this.#ctx, 'KM_DAEMON_EXITED', `kmesh-daemon ended (${describeExit(exit)}) ${when}`, { tail: service.tail(), exitCode });
+    const exitCode = exit === undefined || exit.code === 0 ? EXIT_CODES.daemon : exitStatus(exit);
+    return failure(this.#ctx, 'KM_DAEMON_EXITED', `kmesh-daemon ended (${how}) ${when}`, { tail, exitCode });
   }
 }
+
+/** It ran until the agent ended it. */
+const isHang = ({ cause }: End): boolean => cause === 'hung' || cause === 'not-ready';
 
 /** A program that is not there ends the agent with 127, one that cannot be run with 126. */
 function startFailure(ctx: Context, error: ExecError): KmeshError {
@@ -147,8 +166,8 @@ function startFailure(ctx: Context, error: ExecError): KmeshError {
   return failure(ctx, 'KM_DAEMON_START', `kmesh-daemon: ${reason}: ${command}`, { exitCode, cause: error });
 }
 
-/** undefined: the agent was told to stop first. */
-async function exitOrStop(service: Service, stop: AbortSignal): Promise<Exit | undefined> {
+/** What comes first of `awaited`; undefined: the agent was told to stop before. */
+async function untilStop<T>(stop: AbortSignal, awaited: readonly Promise<T>[]): Promise<T | undefined> {
   let listener: (() => void) | undefined;
   const stopped = new Promise<undefined>((resolve) => {
     listener = () => resolve(undefined);
@@ -156,7 +175,7 @@ async function exitOrStop(service: Service, stop: AbortSignal): Promise<Exit | u
     else stop.addEventListener('abort', listener);
   });
   try {
-    return await Promise.race([service.exited, stopped]);
+    return await Promise.race([...awaited, stopped]);
   } finally {
     if (listener !== undefined) stop.removeEventListener('abort', listener);
   }

@@ -5,6 +5,7 @@ import { KmeshError } from '../../agent/errors.js';
 import type { AgentOptions } from '../../agent/options.js';
 import { CAPABILITY_NAMES } from '../../agent/requirements.js';
 import { SEQUENCE } from '../../agent/sequence.js';
+import { SUPERVISION_TIMES } from '../../agent/supervisor/times.js';
 
 const vocabulary: Vocabulary = { phases: SEQUENCE, capabilities: CAPABILITY_NAMES, terminal: false };
 
@@ -32,6 +33,7 @@ t.test('without arguments the node is brought up at the places of the contract',
     until: undefined,
     onStop: 'auto',
     restart: 'on-failure',
+    supervision: SUPERVISION_TIMES,
     require: [],
     bpfHeader: undefined,
     module: undefined,
@@ -53,6 +55,8 @@ const understood: readonly (readonly [string, string[], Partial<AgentOptions>])[
   ['a phase', ['--until', 'compile-bpf'], { until: 'compile-bpf' }],
   ['a relative path', ['--state-dir', 'state'], { stateDir: `${process.cwd()}/state` }],
   ['ports and an address', ['--status-port=0', '--metrics-port', '9090', '--status-address', '::1'], { statusPort: 0, metricsPort: 9090, statusAddress: '::1' }],
+  ['the times of supervision', ['--restart-delay-min', '500ms', '--restart-delay-max=2m', '--healthy-time', '1h', '--crash-loop=3', '--restart-limit', '0', '--hang-limit=0', '--ready-limit', '90s', '--stop-grace', '0s'], { supervision: { minDelayMs: 500, maxDelayMs: 120_000, healthyMs: 3_600_000, crashLoop: 3, restartLimit: 0, hangMs: 0, readyMs: 90_000, graceMs: 0 } }],
+  ['its defaults', [], { supervision: SUPERVISION_TIMES }],
   ['a negative number for the daemon', ['--some-number', '-5'], { daemonArgs: ['--some-number', '-5'] }],
 ];
 
@@ -63,6 +67,12 @@ t.test('understood', async (t) => {
 const refused: readonly (readonly [string, string[], string, RegExp])[] = [
   ['a port that is none', ['--status-port', '65536'], 'KM_USAGE', /--status-port is a port number, not "65536"/],
   ['an address that is none', ['--status-address', 'localhost'], 'KM_USAGE', /--status-address is an IP address, not "localhost"/],
+  ['a time without unit', ['--hang-limit', '30'], 'KM_USAGE', /--hang-limit is a time such as 500ms, 30s or 5m from 1s to 1h, or 0: never, not "30"/],
+  ['a time that is too short', ['--restart-delay-min=1ms'], 'KM_USAGE', /--restart-delay-min is a time .* from 10ms to 1h, not "1ms"/],
+  ['a time that is too long', ['--stop-grace', '11m'], 'KM_USAGE', /from 0ms to 10m/],
+  ['a time of 0 where it means nothing', ['--healthy-time=0'], 'KM_USAGE', /from 1s to 24h, not "0"/],
+  ['a count that is none', ['--crash-loop', '5s'], 'KM_USAGE', /--crash-loop is a number from 1 to 1000, not "5s"/],
+  ['a shortest wait above the longest', ['--restart-delay-min', '5s', '--restart-delay-max', '1s'], 'KM_USAGE', /--restart-delay-min 5s is longer than --restart-delay-max 1s/],
   ['a command that is none', ['rnu'], 'KM_USAGE', /unknown command "rnu", did you mean "run"\?/],
   ['a mode that is not built', ['--mode=workload'], 'KM_MODE_NOT_BUILT', /workload/],
   ['its alias', ['-mode=dual-engine'], 'KM_MODE_NOT_BUILT', /dual-engine/],

@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { serveStatus } from '../../agent/endpoints.js';
 import { KmeshError } from '../../agent/errors.js';
 import { runPhases } from '../../agent/runner.js';
+import { noDaemon } from '../../agent/status/board.js';
 import { temporaryFolder, type TestContext, testContext } from '../helpers/agentContext.js';
 import { freePort } from '../helpers/fakeDaemon.js';
 
@@ -58,7 +59,7 @@ async function daemon(t: Test): Promise<{ port: number; says: { status: number; 
 const up = (ctx: TestContext): void => {
   ctx.board.expect([{ name: 'first', summary: '' }]);
   ctx.board.phase('first', { state: 'done', ms: 12 });
-  ctx.board.daemon = { state: 'running', pid: 7, restarts: 2 };
+  ctx.board.daemon = { ...noDaemon(), state: 'ready', pid: 7, restarts: 2 };
 };
 
 t.test('startup follows the phases', async (t) => {
@@ -81,7 +82,7 @@ t.test('startup follows the phases', async (t) => {
   t.match(JSON.parse(during.body), { started: false, phases: [{ name: 'first', state: 'done' }, { name: 'second', state: 'running' }] });
   t.match(JSON.parse((await ask(status, '/healthz/ready')).body), { ready: false, reason: 'phase second is running' });
 
-  ctx.board.daemon = { state: 'starting', pid: 7, restarts: 0 };
+  ctx.board.daemon = { ...noDaemon(), state: 'starting', pid: 7 };
   t.equal((await ask(status, '/healthz/startup')).status, 200, 'a daemon that waits for its control plane is started');
   t.equal((await ask(status, '/healthz/live')).status, 200);
   go();
@@ -115,7 +116,7 @@ t.test('ready is what the daemon says now', async (t) => {
   t.match(await ask(status, '/healthz/ready'), { status: 503, body: /cannot be understood/ });
   t.equal((await ask(status, '/healthz/live')).status, 200, 'none of which matters to liveness');
 
-  ctx.board.daemon = { state: 'waiting-to-restart', restarts: 2, lastEnd: { how: 'killed by SIGSEGV', tail: [] } };
+  ctx.board.daemon = { ...noDaemon(), state: 'backing-off', delayMs: 250, lastEnd: { how: 'killed by SIGSEGV', tail: [] } };
   t.match(await ask(status, '/healthz/ready'), { status: 503, body: /KM_DAEMON_EXITED.*SIGSEGV/s });
   up(ctx);
   ctx.board.stopping = 'SIGTERM';
@@ -166,7 +167,7 @@ t.test('the page shows everything, and nothing that it is told can become markup
   const { status } = await serve(t, ctx);
   up(ctx);
   ctx.board.capabilities = [{ name: 'l7-http', title: 'L7 HTTP routing', state: 'off', reason: 'no <b>headers</b>', remedy: 'install "them"' }];
-  ctx.board.daemon = { state: 'running', pid: 7, restarts: 2, lastEnd: { how: 'exit 3', tail: ['a <tail>'] } };
+  ctx.board.daemon = { ...noDaemon(), state: 'ready', pid: 7, restarts: 2, lastEnd: { how: 'exit 3', tail: ['a <tail>'] } };
   const { headers, body } = await ask(status, '/');
   t.equal(headers['content-type'], 'text/html; charset=utf-8');
   t.match(headers['content-security-policy'], /default-src 'none'/);
@@ -182,13 +183,16 @@ t.test('metrics have help texts and are those of agent and daemon', async (t) =>
   const { metrics } = await serve(t, ctx);
   up(ctx);
   ctx.board.capabilities = [{ name: 'l4-ipv4', title: '', state: 'on', reason: '' }];
+  ctx.board.restarted('hung');
+  ctx.board.turn('starting', { pid: 8 });
+  ctx.board.turn('ready');
   const { headers, body } = await ask(metrics, '/metrics');
   t.equal(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
   const lines = body.trimEnd().split('\n');
   for (const line of lines) t.match(line, /^(?:# HELP \w+ \S.*|# TYPE \w+ (?:counter|gauge)|\w+(?:\{\w+="[^"]*"(?:,\w+="[^"]*")*\})? \d+(?:\.\d+)?(?:e[+-]?\d+)?)$/, line);
   const names = new Set(lines.filter((line) => !line.startsWith('#')).map((line) => /^\w+/.exec(line)![0]));
   for (const name of names) t.ok(lines.some((line) => line.startsWith(`# HELP ${name} `)), `${name} has a help text`);
-  for (const line of ['kmesh_agent_ready 1', 'kmesh_agent_daemon_restarts_total 2', 'kmesh_agent_capability{name="l4-ipv4"} 1', 'kmesh_agent_phase_duration_seconds{phase="first",outcome="done"} 0.012', 'kmesh_ready 1']) t.ok(lines.includes(line), line);
+  for (const line of ['kmesh_agent_ready 1', 'kmesh_agent_daemon_restarts_total{cause="hung"} 1', 'kmesh_agent_daemon_restarts_total{cause="exit-0"} 0', 'kmesh_agent_daemon_transitions_total{transition="starting"} 1', 'kmesh_agent_daemon_transitions_total{transition="crash-loop-left"} 0', 'kmesh_agent_daemon_state{state="ready"} 1', 'kmesh_agent_daemon_state{state="starting"} 0', 'kmesh_agent_daemon_crash_loop 0', 'kmesh_agent_daemon_running 1', 'kmesh_agent_capability{name="l4-ipv4"} 1', 'kmesh_agent_phase_duration_seconds{phase="first",outcome="done"} 0.012', 'kmesh_ready 1']) t.ok(lines.includes(line), line);
   t.equal((await ask(metrics, '/status')).status, 404, 'that port serves nothing else');
 
   says.metrics = 'kmesh_ready 1\nkmesh_cut';

@@ -98,6 +98,22 @@ t.test('a service runs beside, in its own group, and its descendants end with it
   t.doesNotThrow(() => service.kill('SIGTERM'), 'a group that is gone is no error');
 });
 
+t.test('the end of a service is told, and its last lines, though a descendant that left its group holds its pipes', async (t) => {
+  const pidFile = path.join(temporaryFolder(t), 'pid');
+  const script = `
+    const child = require('node:child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit', detached: true });
+    require('node:fs').writeFileSync(process.argv[1], String(child.pid));
+    console.log('to its output');
+    console.error('to its errors');
+    process.exit(7);`;
+  const service = await startService(node, ['-e', script, pidFile]);
+  t.same(await service.exited, { code: 7, signal: undefined });
+  const descendant = Number(readFileSync(pidFile, 'utf8'));
+  t.ok(lives(descendant), 'it still holds them');
+  process.kill(descendant, 'SIGKILL');
+  t.same([...service.tail()].sort(), ['to its errors', 'to its output']);
+});
+
 t.test('a service that cannot be started', async (t) => {
   await t.rejects(startService('/nowhere/daemon', []), { message: /ENOENT/ });
 });

@@ -6,55 +6,12 @@ import http from 'node:http';
 import path from 'node:path';
 import t from 'tap';
 import { ExecError } from '../../agent/exec.js';
-import type { Phase } from '../../agent/phase.js';
-import { superviseDaemonBy } from '../../agent/phases/superviseDaemon.js';
-import { restartDelay, type RestartTimes } from '../../agent/supervisor/backoff.js';
 import { adminPort } from '../../agent/supervisor/command.js';
 import { recordProcesses } from '../../agent/supervisor/processes.js';
-import type { Sys } from '../../agent/sys.js';
-import { type TestContext, temporaryFolder, testContext } from '../helpers/agentContext.js';
+import { temporaryFolder, testContext } from '../helpers/agentContext.js';
 import { FakeKernel } from '../helpers/fakeModules.js';
-import { type DiaryEntry, freePort, installFakeDaemon, type Life, readDiary } from '../helpers/fakeDaemon.js';
-
-/** Fast enough for a test; the order of magnitudes is that of the real ones. */
-const TIMES: RestartTimes = { firstDelayMs: 10, maxDelayMs: 40, healthyMs: 60_000, limit: 3, graceMs: 300 };
-
-interface Stage {
-  readonly ctx: TestContext;
-  readonly folder: string;
-  readonly phase: Required<Pick<Phase, 'run' | 'hold' | 'undo'>>;
-  readonly diary: () => DiaryEntry[];
-  readonly events: (name: string) => DiaryEntry[];
-}
-
-async function stage(t: Tap, life: Life, options: Partial<TestContext['options']> = {}, sys: Partial<Sys> = {}): Promise<Stage> {
-  const folder = temporaryFolder(t);
-  installFakeDaemon(folder, life);
-  const port = await freePort();
-  const build = { key: 'k', folder, include: folder, objects: path.join(folder, 'objects'), module: path.join(folder, 'module') };
-  const ctx = testContext(folder, {
-    root: folder,
-    sys,
-    results: { build, attachFolder: '/sys/fs/cgroup' },
-    options: { daemonArgs: ['--xds-plaintext', '--admin-port', String(port)], ...options },
-  });
-  const { run, hold, undo } = superviseDaemonBy(TIMES);
-  if (hold === undefined || undo === undefined) throw new Error('the phase holds and undoes');
-  t.teardown(() => undo(ctx, 'run'));
-  const diary = (): DiaryEntry[] => readDiary(folder);
-  return { ctx, folder, phase: { run, hold, undo }, diary, events: (name) => diary().filter(([, event]) => event === name) };
-}
-
-interface Tap {
-  teardown(work: () => unknown): void;
-}
-
-const lives = (pid: number): boolean => existsSync(`/proc/${pid}/stat`) && !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-
-/** Polls, since there is no event to await in another process's diary. */
-async function until(ctx: TestContext, done: () => boolean): Promise<void> {
-  while (!done()) await ctx.sys.sleep(5);
-}
+import { type Life, readDiary } from '../helpers/fakeDaemon.js';
+import { lives, stage, type Stage, until } from '../helpers/supervisionStage.js';
 
 t.test('waits until the daemon is ready, telling each reason once', async (t) => {
   const { ctx, phase, events } = await stage(t, { reasons: ['no route', 'no route', 'no answer'] });
@@ -104,11 +61,10 @@ t.test('a daemon that ignores the signal is killed after the grace', async (t) =
 });
 
 t.test('a second signal kills a daemon that takes its time', async (t) => {
-  const { ctx, phase } = await stage(t, { stubborn: true });
-  const patient = superviseDaemonBy({ ...TIMES, graceMs: 60_000 });
-  await patient.run(ctx);
+  const { ctx, phase } = await stage(t, { stubborn: true }, { supervision: { graceMs: 60_000 } });
+  await phase.run(ctx);
   ctx.abort();
-  const held = patient.hold?.(ctx);
+  const held = phase.hold(ctx);
   await until(ctx, () => readDiary(ctx.root).some(([, event]) => event === 'SIGTERM'));
   ctx.abortAgain('SIGINT');
   await held;
@@ -117,13 +73,12 @@ t.test('a second signal kills a daemon that takes its time', async (t) => {
 });
 
 t.test('a daemon that was stopped by SIGSTOP still takes the signal to end', async (t) => {
-  const { ctx, diary } = await stage(t, {});
-  const patient = superviseDaemonBy({ ...TIMES, graceMs: 60_000 });
-  await patient.run(ctx);
+  const { ctx, phase, diary } = await stage(t, {}, { supervision: { graceMs: 60_000 } });
+  await phase.run(ctx);
   const [[pid = 0] = []] = diary();
   process.kill(pid, 'SIGSTOP');
   ctx.abort();
-  await patient.hold?.(ctx);
+  await phase.hold(ctx);
   t.same(diary().map(([, event]) => event), ['start', 'SIGTERM']);
 });
 
@@ -186,22 +141,20 @@ t.test('--restart never ends the agent with the code of the daemon', async (t) =
 });
 
 t.test('a daemon that keeps dying is given up', async (t) => {
-  const { ctx, folder, phase, events } = await stage(t, {});
+  const { ctx, folder, phase, events } = await stage(t, {}, { supervision: { restartLimit: 3 } });
   await phase.run(ctx);
   const held = phase.hold(ctx);
   writeFileSync(path.join(folder, 'life.json'), JSON.stringify({ dies: 4, says: 'again' } satisfies Life));
   const [[pid = 0] = []] = events('start');
   process.kill(pid, 'SIGKILL');
   await t.rejects(held, { code: 'KM_DAEMON_EXITED', exitCode: 4, detail: /3 times in a row/, tail: ['again'] });
-  t.equal(events('start').length, TIMES.limit);
+  t.equal(events('start').length, 3);
 });
 
 t.test('a healthy time forgives earlier deaths', async (t) => {
-  const { ctx, events } = await stage(t, {});
-  const calm = superviseDaemonBy({ ...TIMES, healthyMs: 0, limit: 2 });
-  await calm.run(ctx);
-  t.teardown(() => calm.undo?.(ctx, 'run'));
-  const held = calm.hold?.(ctx);
+  const { ctx, phase, events } = await stage(t, {}, { supervision: { healthyMs: 0, restartLimit: 2 } });
+  await phase.run(ctx);
+  const held = phase.hold(ctx);
   for (let death = 1; death <= 3; death += 1) {
     const pid = events('start').at(-1)?.[0] ?? 0;
     process.kill(pid, 'SIGKILL');
@@ -300,7 +253,7 @@ t.test('a daemon that an earlier agent left behind is ended first', async (t) =>
   await recordProcesses(ctx, orphan.pid);
   await phase.run(ctx);
   await orphaned;
-  t.match(ctx.lines.map((line) => line.msg), [new RegExp(`ended kmesh-daemon with pid ${orphan.pid}`)]);
+  t.match(ctx.lines[0]?.msg, `ended kmesh-daemon with pid ${orphan.pid}`);
   t.equal(diary().length, 1);
 });
 
@@ -324,12 +277,6 @@ t.test('an agent that runs already', async (t) => {
   await t.rejects(phase.run(ctx), { code: 'KM_AGENT_RUNNING', exitCode: 18, detail: new RegExp(`pid ${process.ppid}`) });
   await phase.undo(ctx, 'run');
   t.ok(existsSync(path.join(ctx.options.stateDir, 'processes.json')), 'its record is not ours to remove');
-});
-
-t.test('delays double up to the maximum, half of each left to chance', async (t) => {
-  const times = { ...TIMES, firstDelayMs: 100, maxDelayMs: 1000 };
-  t.same([1, 2, 3, 4, 5, 60].map((failures) => restartDelay(times, failures, 0)), [50, 100, 200, 400, 500, 500]);
-  t.equal(restartDelay(times, 1, 0.999999), 100);
 });
 
 t.test('the port of the admin interface', async (t) => {

@@ -12,6 +12,7 @@ import type { AgentOptions } from '../../agent/options.js';
 import type { Results } from '../../agent/results.js';
 import { Board } from '../../agent/status/board.js';
 import { SignalRelay } from '../../agent/supervisor/signals.js';
+import { SUPERVISION_TIMES } from '../../agent/supervisor/times.js';
 import { type Sys, sys } from '../../agent/sys.js';
 
 export const projectRoot = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
@@ -71,6 +72,7 @@ export function testContext(folder: string, given: Given = {}): TestContext {
     apiServer: undefined,
     kubeconfig: undefined,
     restart: 'on-failure',
+    supervision: SUPERVISION_TIMES,
     require: [],
     bpfHeader: undefined,
     kernelHeaders: undefined,

@@ -32,11 +32,15 @@ if (life.dies !== undefined && !(born > (life.times ?? Infinity))) {
 } else {
   let asked = 0;
   const server = http.createServer((request, response) => {
-    const reason = (life.reasons ?? [])[asked++];
+    if (asked === life.answers) { note('silent'); return; }
+    const reason = life.fails ?? (life.reasons ?? [])[asked];
+    asked += 1;
     response.writeHead(reason === undefined ? 200 : 503);
-    response.end(JSON.stringify(reason === undefined ? { ready: true, l7: life.l7 } : { ready: false, code: 'KM_XDS_UNREACHABLE', reason }));
+    const why = life.fails === undefined ? { code: 'KM_XDS_UNREACHABLE', waitsFor: 'configuration' } : { waitsFor: 'itself' };
+    response.end(JSON.stringify(reason === undefined ? { ready: true, l7: life.l7 } : { ready: false, ...why, reason }));
   });
-  server.listen(Number(option('--admin-port')), '127.0.0.1');
+  if (life.mute) setInterval(() => {}, 1000);
+  else server.listen(Number(option('--admin-port')), '127.0.0.1');
 }
 `;
 
@@ -49,6 +53,12 @@ export interface Life {
   readonly says?: string;
   /** Reasons for not being ready, one an answer; then it is. */
   readonly reasons?: readonly string[];
+  /** It never listens. */
+  readonly mute?: boolean;
+  /** It answers so often, then it takes questions and answers none. */
+  readonly answers?: number;
+  /** It is never ready, for this reason, which is its own. */
+  readonly fails?: string;
   /** What it says of its programs for requests when it is ready. */
   readonly l7?: { readonly state: string; readonly reason: string };
   /** Ignores signals. */

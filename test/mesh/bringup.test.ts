@@ -128,7 +128,7 @@ t.test('up, steered, down, and nothing is left', async (t) => {
   const { statusPort, metricsPort } = node.log.find((line) => line['statusPort'] !== undefined) as unknown as Record<string, number>;
   const get = (port: number, page: string): Promise<Response> => fetch(`http://127.0.0.1:${port}${page}`);
   for (const page of ['/healthz/startup', '/healthz/live', '/healthz/ready']) t.equal((await get(statusPort!, page)).status, 200, `${page} says so`);
-  t.match(await (await get(statusPort!, '/status')).json(), { started: true, ready: { ready: true }, daemon: { state: 'running' }, capabilities: [{ name: 'l4-ipv4', state: 'on' }] });
+  t.match(await (await get(statusPort!, '/status')).json(), { started: true, ready: { ready: true }, daemon: { state: 'ready' }, capabilities: [{ name: 'l4-ipv4', state: 'on' }] });
   t.match(await (await get(statusPort!, '/')).text(), /<span class="good">ready<\/span>/);
   const metrics = await (await get(metricsPort!, '/metrics')).text();
   t.ok(Number(/^kmesh_connections_total\{reason="steered"\} (\d+)$/m.exec(metrics)?.[1]) >= 20_010, 'connections are counted');

@@ -10,6 +10,7 @@ import type { Phase } from '../../../agent/phase.js';
 import { SEQUENCE } from '../../../agent/sequence.js';
 import { Board } from '../../../agent/status/board.js';
 import { SignalRelay } from '../../../agent/supervisor/signals.js';
+import { SUPERVISION_TIMES } from '../../../agent/supervisor/times.js';
 import type { Sys } from '../../../agent/sys.js';
 import { INSTALLED } from '../machines.js';
 import { type Call, type Fault, faultyExec, faultyService, faultySys } from './faults.js';
@@ -110,7 +111,7 @@ function context(node: SyntheticNode, seen: (name: string, about: string) => Fau
   return {
     options: {
       ...{ mode: 'ads', stateDir: STATE, cgroup2Path: CGROUP2, attachCgroup: undefined, bpfFsPath: BPFFS, statusAddress: undefined, statusPort: 15021, metricsPort: 15020 },
-      ...{ logLevel: 'info', logFormat: 'json', until: undefined, onStop, restart: 'on-failure', require: [], bpfHeader: undefined, kernelHeaders: undefined },
+      ...{ logLevel: 'info', logFormat: 'json', until: undefined, onStop, restart: 'on-failure', supervision: SUPERVISION_TIMES, require: [], bpfHeader: undefined, kernelHeaders: undefined },
       ...{ moduleSigningKey: undefined, moduleSigningCert: undefined, module: undefined, bundle: undefined, daemonArgs: [], apiServer: undefined, kubeconfig: undefined },
     },
     root: INSTALLED,
