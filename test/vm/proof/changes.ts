@@ -59,7 +59,8 @@ export class Changes {
     await this.#dumped((text) => !text.includes(manyHosts(this.rounds)[0]!));
     this.#mesh.write('clusters.json', this.#clusters([]));
     this.#mesh.write('endpoints.json', this.#endpoints([]));
-    await pause(BETWEEN_MS);
+    // Otherwise the next round would take the old cluster for the new one, and name in its routes one that is about to go.
+    await this.#dumped((text) => !text.includes(`"${GUEST.cluster}"`));
   }
 
   /** Waits until the daemon, or the one that comes after it, has taken a change in. */

@@ -17,6 +17,11 @@ export async function routingEvents(): Promise<Readonly<Record<string, number>>>
   return maps.counters.requests;
 }
 
+/** Counters of connections by what became of them and why. */
+export async function outcomes(): Promise<Readonly<Record<string, unknown>> | undefined> {
+  return (await adminPage<{ counters: { reasons: Record<string, unknown> } }>('/bpf/kmesh/maps'))?.counters.reasons;
+}
+
 /** The text of /config_dump; undefined while there is no daemon. */
 export function configDump(): Promise<string | undefined> {
   return adminText('/config_dump');
