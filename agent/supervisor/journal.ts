@@ -42,10 +42,10 @@ export class Journal {
     }
   }
 
-  hung({ reason }: Verdict, graceMs: number): void {
+  hung({ cause, reason }: Verdict, graceMs: number): void {
     const { board, log } = this.#ctx;
     board.turn('hung', { reason });
-    log.error({ transition: 'hung', code: 'KM_DAEMON_HUNG', reason }, `KM_DAEMON_HUNG: kmesh-daemon hangs: ${reason}; it is told to end, and killed after ${durationText(graceMs)}`);
+    log.error({ transition: 'hung', code: 'KM_DAEMON_HUNG', reason }, `KM_DAEMON_HUNG: kmesh-daemon ${cause === 'hung' ? 'hangs' : 'does not get ready'}: ${reason}; it is told to end, and killed after ${durationText(graceMs)}`);
   }
 
   /** @param failures in a row, this one included */

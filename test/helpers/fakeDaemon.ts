@@ -11,7 +11,9 @@ const diary = path.join(__dirname, 'diary');
 const note = (...words) => fs.appendFileSync(diary, JSON.stringify([process.pid, ...words]) + '\\n');
 const args = process.argv.slice(2);
 const option = (name) => args[args.indexOf(name) + 1];
-const life = JSON.parse(fs.readFileSync(path.join(__dirname, 'life.json'), 'utf8'));
+const starts = () => fs.readFileSync(diary, 'utf8').split('\\n').filter((line) => line.includes('"start"')).length;
+const lives = JSON.parse(fs.readFileSync(path.join(__dirname, 'life.json'), 'utf8'));
+const life = Array.isArray(lives) ? lives[starts() % lives.length] : lives;
 if (args.includes('--cleanup')) {
   note('cleanup');
   if (life.cleanupFails) { console.error('pins are stuck'); process.exit(3); }
@@ -23,7 +25,7 @@ if (args.includes('--check')) {
   process.exit(0);
 }
 note('start', { args, gid: process.getgid() });
-const born = fs.readFileSync(diary, 'utf8').split('\\n').filter((line) => line.includes('"start"')).length;
+const born = starts();
 for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => { note(signal); if (!life.stubborn) process.exit(0); });
 if (life.says) console.error(life.says);
 if (life.dies !== undefined && !(born > (life.times ?? Infinity))) {
@@ -68,8 +70,8 @@ export interface Life {
 
 export type DiaryEntry = readonly [pid: number, event: string, details?: { readonly args: readonly string[]; readonly gid: number }];
 
-/** Puts daemon.js into a folder. */
-export function installFakeDaemon(folder: string, life: Life): void {
+/** Puts daemon.js into a folder. @param life of every process, or the lives that they take in turn */
+export function installFakeDaemon(folder: string, life: Life | readonly Life[]): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(path.join(folder, 'package.json'), '{"type":"commonjs"}');
   writeFileSync(path.join(folder, 'daemon.js'), SCRIPT);
