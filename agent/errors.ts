@@ -158,6 +158,11 @@ export const ERRORS = {
     cause: 'make or clang refused the eBPF programs.',
     remedy: 'Read the first error of the compiler; the name of a missing header leads to the package that is missing.',
   },
+  KM_BPF_GARBAGE: {
+    class: 'build',
+    cause: 'make and clang reported success, but what they left is no object with eBPF programs and their types.',
+    remedy: (hints) => `See that the make and clang that are found first in PATH are the real ones and that this clang knows the bpf target (\`clang --print-targets\`); else install clang again (${hints.clang}).`,
+  },
   KM_HEADERS_MISSING: {
     class: 'build',
     cause: 'There is no kernel header tree to compile kmesh.ko with.',
@@ -239,9 +244,19 @@ export const ERRORS = {
     cause: 'The state folder cannot be read or written.',
     remedy: 'Name a folder on a writable file system with free space by --state-dir.',
   },
+  KM_STATE_VERSION: {
+    class: 'state',
+    cause: 'A record in the state folder is of a version of the agent that this one does not understand.',
+    remedy: 'Use the version of the agent that wrote it, or run `node agent.js cleanup` of that version first.',
+  },
+  KM_STATE_OPEN: {
+    class: 'state',
+    cause: 'Others than the user of the agent may write to the state folder; what lies there is loaded into the kernel.',
+    remedy: 'Close the folder (chown root:root, chmod 0700), or name another one by --state-dir.',
+  },
   KM_AGENT_RUNNING: {
     class: 'state',
-    cause: 'An agent that uses this state folder is running.',
+    cause: 'An agent that uses this state folder, these pins or this cgroup is running.',
     remedy: 'Stop that agent first (SIGTERM).',
   },
   KM_KUBECONFIG_MISSING: {

@@ -11,6 +11,7 @@ import { plan } from './commands/plan.js';
 import { run } from './commands/run.js';
 import type { Context } from './context.js';
 import { isOwnChild } from './children.js';
+import { withoutSecrets } from './doctor/secrets.js';
 import { asKmeshError } from './errors.js';
 import { exec, startService } from './exec.js';
 import { takeOwnGid } from './identity.js';
@@ -59,6 +60,8 @@ async function main(argv: readonly string[], lastWords: LastWords): Promise<numb
 
 async function onNode(line: Exclude<CommandLine, { command: 'help' | 'version' | 'inspect' | 'doctor' }>, root: string, lastWords: LastWords): Promise<number> {
   const { command, options, hints } = line;
+  // What lies in the state folder is loaded into the kernel; nothing that the agent or its tools write is for others.
+  process.umask(0o077);
   if (command === 'run' || command === 'cleanup') await requirePrivileges(sys);
   const log = createLogger(options.logLevel, options.logFormat, command === 'plan' ? 2 : 1);
   lastWords.tell = (error) => logError(log, options.logFormat, error);
@@ -71,7 +74,7 @@ async function onNode(line: Exclude<CommandLine, { command: 'help' | 'version' |
   switch (line.command) {
     case 'run':
       await takeOwnGid();
-      log.info({ version: await agentVersion(sys, root), argv: process.argv.slice(2) }, `Kmesh node agent ${await agentVersion(sys, root)}`);
+      log.info({ version: await agentVersion(sys, root), argv: process.argv.slice(2).map(withoutSecrets) }, `Kmesh node agent ${await agentVersion(sys, root)}`);
       return await run(ctx, SEQUENCE);
     case 'plan':
       await plan(ctx, SEQUENCE, print);

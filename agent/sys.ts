@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import fs from 'fs-extra';
+import { type Lock, lockHolder, type LockKind, tryLock } from './fileLock.js';
 import { httpsGet, type HttpsQuestion } from './httpsClient.js';
 import { type HttpServer, type HttpServing, serveHttp } from './httpServer.js';
 
@@ -17,6 +18,9 @@ export interface Entry {
   /** Bytes; 0 for the files of /proc and /sys. */
   readonly size: number;
   readonly modifiedMs: number;
+  /** Permission bits, and the user id that it belongs to; undefined: it is not known. */
+  readonly mode?: number | undefined;
+  readonly owner?: number | undefined;
 }
 
 export interface HttpAnswer {
@@ -29,13 +33,6 @@ export interface KernelLog {
   /** The records of /dev/kmsg that came since the last call. */
   read(): readonly string[];
   close(): void;
-}
-
-/** `shared` locks go together; an `exclusive` one goes with no other. */
-export type LockKind = 'shared' | 'exclusive';
-
-export interface Lock {
-  release(): void;
 }
 
 /**
@@ -67,10 +64,12 @@ export interface Sys {
   /** The same for bytes that only their owner may read (mode 0600). */
   writePrivateFile(file: string, bytes: Uint8Array): Promise<void>;
   /**
-   * Takes a lock on a file (flock(2)), which is made if need be; undefined: somebody else holds it. The kernel gives it up
-   * with its process, whatever pid namespace that is in.
+   * Takes a lock (flock(2)) on a folder, or on a file, which is made if need be; undefined: somebody else holds it. The kernel gives
+   * it up with its process, whatever pid namespace that is in.
    */
   tryLock(file: string, kind: LockKind): Promise<Lock | undefined>;
+  /** Pid of who holds an exclusive lock on it; undefined: nobody, or a process of another pid namespace. */
+  lockHolder(file: string): number | undefined;
   /** Writes what the kernel still holds in memory of this file to the disk. */
   sync(file: string): Promise<void>;
   /** Writes to a file that is there, such as those of /sys; makes none. */
@@ -116,7 +115,7 @@ export const sys: Sys = {
     try {
       const found = await fs.stat(file);
       const kind = found.isFile() ? 'file' : found.isDirectory() ? 'directory' : 'other';
-      return { kind, size: found.size, modifiedMs: found.mtimeMs };
+      return { kind, size: found.size, modifiedMs: found.mtimeMs, mode: found.mode & 0o7777, owner: found.uid };
     } catch (error) {
       if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
       throw error;
@@ -143,6 +142,7 @@ export const sys: Sys = {
   writeFileAtomically: (file, data) => writeFileAtomically(file, data, 0o666),
   writePrivateFile: (file, bytes) => writeFileAtomically(file, bytes, 0o600),
   tryLock,
+  lockHolder,
   sync,
   writeExisting: (file, text) => fs.writeFile(file, text, { flag: 'r+' }),
   copyFile: (from, to) => fs.copyFile(from, to),
@@ -244,25 +244,6 @@ async function writeFileAtomically(file: string, data: string | Uint8Array, mode
     throw error;
   }
   await sync(path.dirname(file));
-}
-
-/** sys/file.h. */
-const LOCK_SH = 1;
-const LOCK_EX = 2;
-const LOCK_NB = 4;
-
-async function tryLock(file: string, kind: LockKind): Promise<Lock | undefined> {
-  // Loaded here and not on top: most commands do without the native library.
-  const { default: koffi } = await import('koffi');
-  const flock = koffi.load(null).func('int flock(int fd, int operation)');
-  // Node opens with O_CLOEXEC: no child keeps the lock.
-  const fd = openSync(file, constants.O_RDONLY | constants.O_CREAT, 0o600);
-  const lock: Lock = { release: () => closeSync(fd) };
-  if (flock(fd, (kind === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB) === 0) return lock;
-  const number = koffi.errno();
-  lock.release();
-  if (number === os.constants.errno.EWOULDBLOCK) return undefined;
-  throw Object.assign(new Error(`${file} cannot be locked: errno ${number}`), { code: 'ENOLCK', path: file });
 }
 
 async function sync(file: string): Promise<void> {

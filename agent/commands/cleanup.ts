@@ -10,6 +10,7 @@ import { removeModule } from '../module/remove.js';
 import { releaseMounts } from '../mounts/release.js';
 import { logError } from '../report.js';
 import { removePins } from '../supervisor/pins.js';
+import { claimNode, type Leave } from '../supervisor/exclusive.js';
 import { endLeftover, forgetProcesses } from '../supervisor/processes.js';
 
 /**
@@ -17,9 +18,30 @@ import { endLeftover, forgetProcesses } from '../supervisor/processes.js';
  * and the build results. Called again, it finds nothing to do.
  *
  * @returns the exit code
+ * @throws KM_AGENT_RUNNING
  */
 export async function cleanup(ctx: Context): Promise<number> {
-  // A running agent would lose its mounts: this one is refused before anything is touched.
+  const leave = await claimIfThere(ctx);
+  try {
+    return await cleanupAlone(ctx, leave);
+  } finally {
+    await leave?.();
+  }
+}
+
+/** A running agent would lose its mounts: it is told before anything is touched. A disk that is full must not keep the node from being cleaned. */
+async function claimIfThere(ctx: Context): Promise<Leave | undefined> {
+  if ((await ctx.sys.stat(ctx.options.stateDir)) === undefined) return undefined;
+  try {
+    return await claimNode(ctx);
+  } catch (error) {
+    if (error instanceof KmeshError && error.code === 'KM_AGENT_RUNNING') throw error;
+    ctx.log.warn(`an agent that starts meanwhile would not be noticed: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+async function cleanupAlone(ctx: Context, leave: Leave | undefined): Promise<number> {
   const daemon = await endLeftover(ctx, ctx.options.supervision.graceMs);
   const removed = daemon === undefined ? [] : [`kmesh-daemon (pid ${daemon})`];
   const steps: readonly (() => Promise<readonly string[]>)[] = [
@@ -33,6 +55,8 @@ export async function cleanup(ctx: Context): Promise<number> {
     () => releaseMounts(ctx),
     async () => {
       await forgetProcesses(ctx);
+      // The folder goes, too, when nothing else is in it.
+      await leave?.(true);
       return removeBuilds(ctx);
     },
   ];

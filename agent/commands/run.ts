@@ -12,6 +12,7 @@ import type { Phase } from '../phase.js';
 import { no, unknown, yes } from '../probe/fact.js';
 import { logError } from '../report.js';
 import { checkRequirements } from '../requirements.js';
+import { claimNode } from '../supervisor/exclusive.js';
 import { agentVersion } from '../version.js';
 import { phasesUntil, runPhases, timingSummary, undoPhases } from '../runner.js';
 
@@ -21,10 +22,20 @@ const IN_FORCE = yes('the programs are in force');
  * Brings the node up, keeps it up until it is told to stop, and shows meanwhile how it is.
  *
  * @returns the exit code
- * @throws KM_STATUS_PORT, KM_KUBECONFIG_...
+ * @throws KM_AGENT_RUNNING, KM_STATE_..., KM_STATUS_PORT, KM_KUBECONFIG_...
  */
 export async function run(ctx: Context, sequence: readonly Phase[]): Promise<number> {
   await checkKubeconfig(ctx);
+  // Before the ports: a second agent is told of the first one, and not that its port is taken.
+  const leave = await claimNode(ctx);
+  try {
+    return await runAlone(ctx, sequence);
+  } finally {
+    await leave();
+  }
+}
+
+async function runAlone(ctx: Context, sequence: readonly Phase[]): Promise<number> {
   ctx.stop.addEventListener('abort', () => void (ctx.board.stopping = String(ctx.stop.reason)));
   const close = await serveStatus(ctx, await agentVersion(ctx.sys, ctx.root));
   const asksCluster = ctx.options.onStop === 'auto' && (await isInCluster(ctx));

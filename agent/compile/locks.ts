@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
 import { type Context, failure } from '../context.js';
-import { isErrno, type Lock, type LockKind } from '../sys.js';
+import type { Lock, LockKind } from '../fileLock.js';
+import { isErrno } from '../sys.js';
 
 const POLL_MS = 100;
 /** Held for some file operations only; longer means that an agent hangs. */

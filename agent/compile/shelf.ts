@@ -2,9 +2,10 @@
 import path from 'node:path';
 import { type BuildIdentity, type BuildManifest, buildManifest, differences, MANIFEST } from '../build/manifest.js';
 import { type Context, failure } from '../context.js';
+import type { Lock } from '../fileLock.js';
 import { readIfThere } from '../gather/files.js';
 import type { Build } from '../results.js';
-import type { Lock } from '../sys.js';
+import { makeStateFolder } from '../stateFiles.js';
 import { lockBuilds, tryLock, useLock } from './locks.js';
 import { BUILD_NAME, removeOldBuilds } from './oldBuilds.js';
 import { inState, isWhole } from './sealed.js';
@@ -24,10 +25,11 @@ export function buildAt(stateDir: string, key: string): Build {
  * Marks the build as used until the process ends, and makes room for it. The manifest is written each time: its age is the
  * time since the build was used last.
  *
- * @throws KM_STATE_DIR
+ * @throws KM_STATE_DIR, KM_STATE_OPEN
  */
 export async function claimBuild(ctx: Context, build: Build, manifest: BuildManifest): Promise<Lock> {
   const builds = path.dirname(build.folder);
+  await makeStateFolder(ctx);
   const all = await inState(ctx, async () => {
     await ctx.sys.makeFolders(builds);
     return lockBuilds(ctx, builds);

@@ -43,7 +43,7 @@ export const manifest = z.object({
   }),
   /** CAPTURED_ENV and nothing else. */
   env: z.record(z.string(), z.string()),
-  stats: z.record(z.string(), z.object({ kind: z.enum(['file', 'directory', 'other']), size: z.number(), modifiedMs: z.number() })),
+  stats: z.record(z.string(), z.object({ kind: z.enum(['file', 'directory', 'other']), size: z.number(), modifiedMs: z.number(), mode: z.number().optional(), owner: z.number().optional() })),
   digests: z.record(z.string(), z.string().max(128)),
   writeObstacles: z.record(z.string(), z.string().nullable()),
   freeBytes: z.record(z.string(), z.number()),

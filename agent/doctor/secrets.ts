@@ -11,7 +11,7 @@ const WITHHELD = '[withheld]';
 export const isSecretPath = (file: string): boolean => SECRET_PATH.test(file);
 export const hasSecret = (text: string): boolean => SECRET_TEXT.test(text);
 
-/** A text that goes into a capture. */
+/** A text that goes into a capture or into the log. */
 export const withoutSecrets = (text: string): string => (hasSecret(text) ? WITHHELD : text);
 
 /** File systems whose options the checks look at. */

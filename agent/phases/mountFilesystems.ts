@@ -5,6 +5,7 @@ import { attachFolder, ensureCgroup2 } from '../mounts/cgroup2.js';
 import { readMounts } from '../mounts/mountTable.js';
 import { releaseMounts, type Selection } from '../mounts/release.js';
 import type { Phase } from '../phase.js';
+import { leavePlaces } from '../supervisor/exclusive.js';
 import { topMountAt } from '../probe/mountinfo.js';
 
 /** What each run mounted, so that a failed start takes back its own doing and nothing else. */
@@ -27,6 +28,7 @@ export const mountFilesystems: Phase = {
     return [await planMount(ctx, cgroup2Path, 'cgroup2'), await planMount(ctx, bpfFsPath, 'bpf')];
   },
   async undo(ctx, scope) {
+    leavePlaces(ctx);
     const made = changes.get(ctx) ?? [];
     const own: Selection = { mounts: made.flatMap(({ mounts }) => mounts), folders: made.flatMap(({ folders }) => folders) };
     const removed = await releaseMounts(ctx, scope === 'run' ? own : undefined);

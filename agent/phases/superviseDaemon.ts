@@ -2,11 +2,13 @@
 import path from 'node:path';
 import { type Context, need } from '../context.js';
 import { drain } from '../module/drain.js';
-import type { Phase } from '../phase.js';
+import type { Phase, UndoScope } from '../phase.js';
 import { adminPort, daemonArguments } from '../supervisor/command.js';
 import { daemonProgram, hasPins, removePins } from '../supervisor/pins.js';
 import { askAdminPort, refuseTakenPort, requireDaemonProgram } from '../supervisor/preconditions.js';
+import { holdPlaces, leavePlaces } from '../supervisor/exclusive.js';
 import { endLeftover, forgetProcesses, recordProcesses } from '../supervisor/processes.js';
+import { withFewerRights } from '../supervisor/fewerRights.js';
 import { readyUrl } from '../supervisor/readiness.js';
 import { type DaemonCommand, Supervisor } from '../supervisor/supervisor.js';
 
@@ -34,27 +36,35 @@ export const superviseDaemon: Phase = {
   },
   async undo(ctx, scope) {
     const started = running.get(ctx);
-    // Refused before it began: records and pins are another run's.
-    if (started === undefined) return;
-    await started.supervisor.stop();
-    await forgetProcesses(ctx);
-    // After a failed start, pins that were there before carry the connections of the earlier run.
-    if (scope === 'run' && started.adoptedPins) return;
-    await drain(ctx);
-    await removePins(ctx);
+    try {
+      // Refused before it began: records and pins are another run's.
+      if (started !== undefined) await undo(ctx, started, scope);
+    } finally {
+      leavePlaces(ctx);
+    }
   },
 };
+
+async function undo(ctx: Context, { supervisor, adoptedPins }: Running, scope: UndoScope): Promise<void> {
+  await supervisor.stop();
+  await forgetProcesses(ctx);
+  // After a failed start, pins that were there before carry the connections of the earlier run.
+  if (scope === 'run' && adoptedPins) return;
+  await drain(ctx);
+  await removePins(ctx);
+}
 
 async function prepare(ctx: Context): Promise<DaemonCommand> {
   const { options, log } = ctx;
   const program = daemonProgram(ctx);
   await requireDaemonProgram(ctx);
+  await holdPlaces(ctx);
   const leftover = await endLeftover(ctx, options.supervision.graceMs);
   if (leftover !== undefined) log.warn(`ended kmesh-daemon with pid ${leftover}, which an earlier agent left behind`);
   const port = adminPort(options.daemonArgs);
   refuseTakenPort(ctx, await askAdminPort(ctx));
   const args = daemonArguments(options, need(ctx, 'build').objects, need(ctx, 'attachFolder'));
-  return { file: process.execPath, args: [program, ...args], port };
+  return { ...(await withFewerRights(ctx, process.execPath, [program, ...args])), port };
 }
 
 async function plan(ctx: Context): Promise<readonly string[]> {

@@ -18,6 +18,24 @@ export function btfFromElf(bytes: Uint8Array): Btf {
   return parseBtf(section);
 }
 
+/** EM_BPF (include/uapi/linux/elf-em.h) and ET_REL, which clang writes for -c. */
+const EM_BPF = 247;
+const ET_REL = 1;
+
+/**
+ * Refuses what is no object with eBPF programs for libbpf: of another machine, cut off, or without the types by which libbpf
+ * makes the maps and fits the programs to the kernel.
+ * @throws ProbeError
+ */
+export function checkBpfObject(bytes: Uint8Array): void {
+  btfFromElf(bytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [type, machine] = [view.getUint16(16, true), view.getUint16(18, true)];
+  if (machine !== EM_BPF) throw bad('unsupported', `it is for machine ${machine}, not for ${EM_BPF} (eBPF)`);
+  if (type !== ET_REL) throw bad('unsupported', `it is an ELF file of type ${type}, no object`);
+  if (elfSection(bytes, '.maps') === undefined) throw bad('garbage', 'it has no .maps section');
+}
+
 /** The bytes of section `name`; undefined: no such section. @throws ProbeError */
 export function elfSection(bytes: Uint8Array, name: string): Uint8Array | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

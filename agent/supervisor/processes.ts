@@ -27,6 +27,18 @@ export async function recordProcesses(ctx: Context, daemonPid: number | undefine
   await writeState(ctx, FILE, { ...(await world(ctx)), agent, ...(daemon === undefined ? {} : { daemon }) });
 }
 
+/** Puts this agent on record; a daemon that an agent's crash left behind stays there. @throws KM_AGENT_RUNNING, KM_STATE_DIR */
+export async function recordAgent(ctx: Context): Promise<void> {
+  const daemon = (await onRecord(ctx))?.daemon;
+  await writeState(ctx, FILE, { ...(await world(ctx)), agent: await mark(ctx, ctx.sys.pid), ...(daemon === undefined ? {} : { daemon }) });
+}
+
+/** Takes this agent from the record, unless a daemon has to be remembered. */
+export async function forgetAgent(ctx: Context): Promise<void> {
+  const found = await readState(ctx, FILE, processes);
+  if (found?.agent.pid === ctx.sys.pid && found.daemon === undefined) await forgetProcesses(ctx);
+}
+
 export async function forgetProcesses(ctx: Context): Promise<void> {
   await removeState(ctx, FILE);
 }
@@ -60,9 +72,29 @@ async function onRecord(ctx: Context): Promise<z.infer<typeof processes> | undef
   const here = await world(ctx);
   if (found === undefined || found.bootId !== here.bootId || found.namespace !== here.namespace) return undefined;
   if (found.agent.pid !== ctx.sys.pid && (await lives(ctx, found.agent))) {
-    throw failure(ctx, 'KM_AGENT_RUNNING', `the agent with pid ${found.agent.pid} uses ${ctx.options.stateDir}`);
+    throw failure(ctx, 'KM_AGENT_RUNNING', `${await describe(ctx, found.agent)} uses ${ctx.options.stateDir}`);
   }
   return found;
+}
+
+/** The agent on record, in words. */
+export async function whoRuns(ctx: Context): Promise<string> {
+  const [found, here] = [await readState(ctx, FILE, processes).catch(() => undefined), await world(ctx)];
+  if (found === undefined || found.bootId !== here.bootId) return 'another agent';
+  return describe(ctx, found.agent, found.namespace === here.namespace ? '' : ' of another pid namespace');
+}
+
+export async function describeProcess(ctx: Context, pid: number): Promise<string> {
+  const found = await mark(ctx, pid);
+  return found === undefined ? `the agent with pid ${pid}` : describe(ctx, found);
+}
+
+/** Start times count from the boot in USER_HZ, which is 100 for user space everywhere (proc_pid_stat(5)). */
+async function describe({ sys }: Context, { pid, startTime }: ProcessMark, where = ''): Promise<string> {
+  const uptime = Number((await sys.readText('/proc/uptime', 4096).catch(() => '')).split(' ')[0]);
+  const seconds = Math.round(uptime - Number(startTime) / 100);
+  const age = seconds < 120 ? `${seconds} s` : seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`;
+  return `the agent with pid ${pid}${where}${uptime > 0 && seconds >= 0 ? `, which has run for ${age},` : ''}`;
 }
 
 async function world(ctx: Context): Promise<{ bootId: string; namespace: string }> {

@@ -13,6 +13,7 @@ import { detectKernel } from '../../agent/phases/detectKernel.js';
 import { readHelpers } from '../../agent/phases/readHelpers.js';
 import { setMacros } from '../../agent/phases/setMacros.js';
 import { projectRoot, temporaryFolder, testContext, type TestContext } from '../helpers/agentContext.js';
+import { objectImage } from '../helpers/faults/kernelModule.js';
 import { enterSandbox, run } from '../helpers/sandbox.js';
 
 await enterSandbox(import.meta.url);
@@ -90,6 +91,30 @@ t.test("an error of the compiler ends up in the agent's error, and nothing half-
   t.match(error, { code: 'KM_BPF_COMPILE', exitCode: 12, detail: /exit 2: make --no-print-directory -C / });
   t.match((error as { tail: string[] }).tail.join('\n'), /kmesh\.bpf\.c:\d+:\d+: error: use of undeclared identifier 'undeclared_thing'/);
   t.same(readdirSync(ctx.results.build?.folder ?? ''), ['build.json', 'build.lock', 'include', 'use.lock']);
+});
+
+t.test('a compiler that succeeds and leaves no programs: nothing of it is kept', async (t) => {
+  const root = install(t);
+  const leaving = (bytes: string | Uint8Array | undefined): Context['exec'] => async (file, args, options) => {
+    if (file !== 'make') return exec(file, args, options);
+    const folder = args.find((word) => word.startsWith('O='))?.slice(2) ?? '';
+    mkdirSync(folder);
+    if (bytes !== undefined) writeFileSync(path.join(folder, 'kmesh.bpf.o'), bytes);
+    return { stdout: '', tail: [] };
+  };
+  const native = objectImage();
+  native.writeUInt16LE(62, 18);
+  for (const [name, left, detail] of [['nothing', undefined, /it is not there/], ['an empty file', '', /no bytes/], ['text', 'int main;', /ELF/], ['a cut one', objectImage().subarray(0, 100), /ELF/], ['one for the CPU', native, /machine 62/]] as const) {
+    const ctx = await decided(root, { exec: leaving(left) });
+    await t.rejects(compileBpf.run(ctx), { code: 'KM_BPF_GARBAGE', exitCode: 12, detail, remedy: /clang/ }, name);
+    t.same(readdirSync(ctx.results.build?.folder ?? ''), ['build.json', 'build.lock', 'include', 'use.lock'], name);
+  }
+  const bundled = await decided(root);
+  bundled.results.prebuilt = { title: 'the bundle of a test', object: Buffer.from('garbage'), module: undefined };
+  await t.rejects(compileBpf.run(bundled), { code: 'KM_BUNDLE_FILE', detail: /the bundle of a test holds no eBPF object/ });
+  const whole = await decided(root, { exec: leaving(objectImage()) });
+  await compileBpf.run(whole);
+  t.ok(existsSync(objectOf(whole)));
 });
 
 t.test('tools that are not there', async (t) => {

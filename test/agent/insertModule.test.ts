@@ -10,6 +10,7 @@ import { insertModule } from '../../agent/phases/insertModule.js';
 import { no, yes } from '../../agent/probe/fact.js';
 import { kernelFacts } from '../../agent/probe/kernelFacts.js';
 import type { Results } from '../../agent/results.js';
+import { sealed } from '../../agent/stateFiles.js';
 import { sys } from '../../agent/sys.js';
 import { errno, temporaryFolder, testContext, type TestContext } from '../helpers/agentContext.js';
 import { FakeKernel, type FakeKernelOptions, type FakeModule } from '../helpers/fakeModules.js';
@@ -225,7 +226,7 @@ t.test('not while another agent runs on this state folder', async (t) => {
   const startTime = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
   mkdirSync(ctx.options.stateDir, { recursive: true });
   const bootId = (await sys.readText('/proc/sys/kernel/random/boot_id', 64)).trim();
-  writeFileSync(path.join(ctx.options.stateDir, 'processes.json'), JSON.stringify({ bootId, namespace, agent: { pid: process.ppid, startTime } }));
+  writeFileSync(path.join(ctx.options.stateDir, 'processes.json'), sealed({ bootId, namespace, agent: { pid: process.ppid, startTime } }));
   await t.rejects(insertModule.run(ctx), { code: 'KM_AGENT_RUNNING' });
   t.same(kernel.events, [], 'its module is left alone');
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bundled agent as users start it, with a small program in the place of kmesh-daemon.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, lstatSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { build } from 'esbuild';
@@ -31,10 +31,19 @@ await build({
   logLevel: 'error',
 });
 
-function start(args: readonly string[], uid?: number): ChildProcess {
+function start(args: readonly string[], uid?: number, more: Readonly<Record<string, string>> = {}): ChildProcess {
   // Without tap's loader, which is for the sources.
-  const env = { ...process.env, NODE_OPTIONS: '' };
+  const env = { ...process.env, NODE_OPTIONS: '', ...more };
   return spawn(process.execPath, [path.join(root, 'agent.mjs'), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], ...(uid === undefined ? {} : { uid, gid: uid }) });
+}
+
+/** A JSON web token. */
+const SECRET = `eyJhbGciOiJSUzI1NiJ9.${Buffer.from('{"sub":"planted"}').toString('base64url')}.c2lnbmF0dXJl`;
+
+/** Files and folders, the first one included, that others than their owner may use. */
+function openBelow(folder: string): string[] {
+  const all = [folder, ...readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => path.join(folder, name))];
+  return all.filter((one) => (lstatSync(one).mode & 0o077) !== 0);
 }
 
 interface Outcome {
@@ -94,7 +103,9 @@ t.test('comes up, holds, and on SIGTERM leaves nothing but the build cache', asy
   const folder = temporaryFolder(t);
   const state = path.join(folder, 'state');
   const before = readFileSync('/proc/self/mountinfo', 'utf8');
-  const agent = start(['--mode=ads', '--state-dir', state, '--cgroup2-path', path.join(folder, 'a/cgroup2'), '--bpf-fs-path', path.join(folder, 'bpf'), '--admin-port', '15299', '--status-port', '0', '--metrics-port', '0', '--log-format=json']);
+  const umask = process.umask(0);
+  const agent = start(['--mode=ads', '--log-level=trace', '--xds-token', SECRET, `--note=Bearer ${SECRET}`, '--state-dir', state, '--cgroup2-path', path.join(folder, 'a/cgroup2'), '--bpf-fs-path', path.join(folder, 'bpf'), '--admin-port', '15299', '--status-port', '0', '--metrics-port', '0', '--log-format=json'], undefined, { ISTIO_TOKEN: SECRET });
+  process.umask(umask);
   const lines: Record<string, unknown>[] = [];
   let up: () => void = () => {};
   const ready = new Promise<void>((resolve) => (up = resolve));
@@ -115,12 +126,19 @@ t.test('comes up, holds, and on SIGTERM leaves nothing but the build cache', asy
   t.match(phases.at(6)?.['msg'], /^phase mount-filesystems \(7\/8\): done, \d+ ms$/);
   t.ok(existsSync(path.join(folder, 'a/cgroup2/cgroup.procs')));
 
+  const daemon = readFileSync(`/proc/${readDiary(root)[0]?.[0]}/status`, 'utf8');
+  t.match(daemon, /^NoNewPrivs:\t1$/m, 'the daemon can get no other rights');
+  const bounds = BigInt(`0x${/^CapBnd:\t([0-9a-f]+)$/m.exec(daemon)?.[1]}`);
+  t.same([1n, 16n, 19n, 21n, 39n].map((bit) => (bounds >> bit) & 1n), [0n, 0n, 0n, 0n, 1n], 'than BPF: no DAC_OVERRIDE, SYS_MODULE, SYS_PTRACE, SYS_ADMIN');
+  t.same(openBelow(state), [], 'whatever the umask, nothing in the state folder is for others');
+
   agent.kill('SIGTERM');
   t.equal(await exit, 0);
+  t.notMatch(JSON.stringify(lines), SECRET, 'secrets in options and environment are not logged');
   t.same(readDiary(root).map(([, event]) => event), ['start', 'SIGTERM']);
   t.equal(readFileSync('/proc/self/mountinfo', 'utf8'), before);
   t.same(readdirSync(folder), ['state']);
-  t.same(readdirSync(state), ['build']);
+  t.same(readdirSync(state), ['agent.lock', 'build']);
   t.match(await outcome(start(['cleanup', '--state-dir', state, '--bpf-fs-path', path.join(folder, 'bpf')])), { code: 0 });
   t.same(readdirSync(folder), []);
 });

@@ -8,6 +8,7 @@ import t from 'tap';
 import { ExecError } from '../../agent/exec.js';
 import { adminPort } from '../../agent/supervisor/command.js';
 import { recordProcesses } from '../../agent/supervisor/processes.js';
+import { sealed } from '../../agent/stateFiles.js';
 import { temporaryFolder, testContext } from '../helpers/agentContext.js';
 import { FakeKernel } from '../helpers/fakeModules.js';
 import { type Life, readDiary } from '../helpers/fakeDaemon.js';
@@ -24,7 +25,7 @@ t.test('waits until the daemon is ready, telling each reason once', async (t) =>
   t.equal(born?.gid, process.geteuid?.() === 0 ? 0 : process.getgid?.(), "the agent's own real group id is not for its children");
   const port = ctx.options.daemonArgs.at(-1);
   t.same(born?.args, [
-    ...['--mode', 'ads', '--objects', ctx.results.build?.objects, '--cgroup', '/sys/fs/cgroup', '--bpf-fs-path', ctx.options.bpfFsPath],
+    ...['--mode', 'ads', '--objects', ctx.results.build?.objects, '--cgroup', ctx.results.attachFolder, '--bpf-fs-path', ctx.options.bpfFsPath],
     ...['--log-level', 'trace', '--log-format', 'json', '--xds-plaintext', '--admin-port', port],
   ]);
 });
@@ -263,9 +264,9 @@ t.test('a process that only has the pid of the old daemon is left alone', async 
   t.teardown(() => stranger.kill('SIGKILL'));
   await recordProcesses(ctx, stranger.pid);
   const file = path.join(ctx.options.stateDir, 'processes.json');
-  const record = JSON.parse(readFileSync(file, 'utf8')) as { daemon: { startTime: string } };
-  record.daemon.startTime = '1';
-  writeFileSync(file, JSON.stringify(record));
+  const record = JSON.parse(readFileSync(file, 'utf8')) as { value: { daemon: { startTime: string } } };
+  record.value.daemon.startTime = '1';
+  writeFileSync(file, sealed(record.value));
   await phase.run(ctx);
   t.ok(lives(stranger.pid ?? 0));
 });

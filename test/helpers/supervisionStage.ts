@@ -28,7 +28,7 @@ export async function stage(t: Tap, life: Life, { supervision, ...options }: Par
   const ctx = testContext(folder, {
     root: folder,
     sys,
-    results: { build, attachFolder: '/sys/fs/cgroup' },
+    results: { build, attachFolder: folder },
     options: { daemonArgs: ['--xds-plaintext', '--admin-port', String(port)], supervision: { ...TIMES, ...supervision }, ...options },
   });
   const { run, hold, undo } = superviseDaemon;

@@ -56,7 +56,7 @@ export const buildChecks: Group = {
         return { status: 'error', evidence: `KM_BPF_LIBRARY: ${seen}`, remedy: `Install libbpf 1.0 or later: ${installRemedy(distribution, 'libbpf', release)}` };
       },
     },
-    { name: 'state folder', codes: ['KM_STATE_DIR'], look: lookAtStateFolder },
+    { name: 'state folder', codes: ['KM_STATE_DIR', 'KM_STATE_OPEN', 'KM_STATE_VERSION'], look: lookAtStateFolder },
     {
       name: 'finished build',
       look: async ({ ctx }) => {

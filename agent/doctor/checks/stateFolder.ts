@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
 import { failure } from '../../context.js';
+import { refuseOpenFolder } from '../../stateFiles.js';
 import { type Finding, ok, warning } from '../check.js';
 import type { Examination } from '../examination.js';
 
@@ -13,6 +14,7 @@ export async function lookAtStateFolder({ ctx }: Examination): Promise<Finding> 
   let folder = stateDir;
   for (; (await ctx.sys.stat(folder)) === undefined; folder = path.dirname(folder));
   if ((await ctx.sys.stat(folder))?.kind !== 'directory') throw failure(ctx, 'KM_STATE_DIR', `${folder} is no directory`);
+  if (folder === stateDir) await refuseOpenFolder(ctx);
   const where = folder === stateDir ? stateDir : `${stateDir} will be made below ${folder}`;
   const obstacle = await ctx.sys.writeObstacle(folder);
   if (obstacle === 'EACCES' && ctx.sys.effectiveUid !== 0) return warning(`could not look: ${obstacle} at ${folder} for user id ${ctx.sys.effectiveUid}; the agent runs as root`, 'Run doctor as root.');

@@ -3,7 +3,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { hasFunction, structMembers, structSize } from '../../../agent/probe/btf.js';
-import { btfFromElf, elfSection } from '../../../agent/probe/elf.js';
+import { btfFromElf, checkBpfObject, elfSection } from '../../../agent/probe/elf.js';
+import { objectImage } from '../../helpers/faults/kernelModule.js';
 import { ProbeError } from '../../../agent/probe/probeError.js';
 
 const clangIsThere = spawnSync('clang', ['--version']).status === 0;
@@ -23,6 +24,7 @@ t.test('an object of clang', { skip }, (t) => {
   };
   const object = compile('-g');
   const btf = btfFromElf(object);
+  t.throws(() => checkBpfObject(object), /no .maps section/);
   t.equal(structSize(btf, 'km_test'), 32);
   t.same(structMembers(btf, 'km_test'), [
     { name: 'addr', offsetBits: 0, sizeBytes: 16 },
@@ -47,6 +49,23 @@ t.test('an object of clang', { skip }, (t) => {
   const changed = [0, 0x7f, 0xff].flatMap((value) => Array.from(object, (_, at) => outcome(Uint8Array.from(object).with(at, value))));
   t.same([...new Set(changed)].sort(), ['ProbeError', 'answer'], 'changed anywhere');
   t.throws(() => btfFromElf(compile()), { name: 'ProbeError', problem: 'unsupported', message: /compile with -g/ }, 'without debug information');
+  t.end();
+});
+
+t.test('an object with eBPF programs is told from other files', (t) => {
+  const object = objectImage();
+  checkBpfObject(object);
+  const changed = (change: (bytes: Buffer) => unknown): Buffer => {
+    const bytes = Buffer.from(object);
+    change(bytes);
+    return bytes;
+  };
+  t.throws(() => checkBpfObject(changed((bytes) => bytes.writeUInt16LE(62, 18))), { problem: 'unsupported', message: /machine 62, not for 247/ }, 'of x86_64');
+  t.throws(() => checkBpfObject(changed((bytes) => bytes.writeUInt16LE(2, 16))), { problem: 'unsupported', message: /type 2/ }, 'linked');
+  t.throws(() => checkBpfObject(changed((bytes) => bytes.write('.napz', bytes.lastIndexOf('.maps')))), { problem: 'garbage', message: /no .maps section/ });
+  t.throws(() => checkBpfObject(changed((bytes) => bytes.write('.BXF', bytes.lastIndexOf('.BTF')))), { problem: 'unsupported', message: /no .BTF section/ });
+  t.throws(() => checkBpfObject(object.subarray(0, -1)), { name: 'ProbeError', problem: 'truncated' });
+  t.throws(() => checkBpfObject(Buffer.from('text')), { name: 'ProbeError' });
   t.end();
 });
 

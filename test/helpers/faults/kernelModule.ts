@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Bytes that are kmesh.ko to the agent's parsers: an ELF file with .modinfo and a build id, made without a compiler. */
+/** What compilers make, to the agent's parsers, without a compiler. */
+import { btfImage } from '../../agent/probe/btfImage.js';
 
 const HEADER = 64;
 
+/** Bytes that are kmesh.ko: an ELF file with .modinfo and a build id. */
 export function moduleImage(release: string, buildId: string): Buffer {
-  const sections = [
-    { name: '', bytes: Buffer.alloc(0) },
-    { name: '.modinfo', bytes: Buffer.from(`name=kmesh\0vermagic=${release} SMP preempt mod_unload modversions \0`) },
-    { name: '.note.gnu.build-id', bytes: buildIdNote(buildId) },
-    { name: '.shstrtab', bytes: Buffer.from('\0.modinfo\0.note.gnu.build-id\0.shstrtab\0') },
-  ];
+  return elfImage([
+    ['.modinfo', Buffer.from(`name=kmesh\0vermagic=${release} SMP preempt mod_unload modversions \0`)],
+    ['.note.gnu.build-id', buildIdNote(buildId)],
+  ]);
+}
+
+/** Bytes that are kmesh.bpf.o to them. */
+export function objectImage(): Buffer {
+  // ET_REL and EM_BPF.
+  return elfImage([['.maps', Buffer.alloc(8)], ['.BTF', btfImage([{ kind: 'func', name: 'steer' }])]], { type: 1, machine: 247 });
+}
+
+function elfImage(parts: readonly (readonly [name: string, bytes: Uint8Array])[], { type, machine } = { type: 0, machine: 0 }): Buffer {
+  const known = [['', Buffer.alloc(0)] as const, ...parts, ['.shstrtab', Buffer.from(`\0${[...parts.map(([name]) => name), '.shstrtab'].join('\0')}\0`)] as const];
+  const sections = known.map(([name, bytes]) => ({ name, bytes: Buffer.from(bytes) }));
   const names = sections.at(-1)!.bytes;
   let at = HEADER;
   const headers = sections.map(({ name, bytes }) => {
@@ -23,6 +34,8 @@ export function moduleImage(release: string, buildId: string): Buffer {
   });
   const head = Buffer.alloc(HEADER);
   head.write('\x7fELF\x02\x01', 'latin1');
+  head.writeUInt16LE(type, 16);
+  head.writeUInt16LE(machine, 18);
   head.writeBigUInt64LE(BigInt(at), 40);
   head.writeUInt16LE(HEADER, 58);
   head.writeUInt16LE(sections.length, 60);

@@ -3,7 +3,8 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import type { Entry, Lock, Sys } from '../../../agent/sys.js';
+import type { Lock } from '../../../agent/fileLock.js';
+import type { Entry, Sys } from '../../../agent/sys.js';
 import type { Captured } from '../capturedRoot.js';
 
 /** Never changed in place: copies of the map share them. */
@@ -176,6 +177,7 @@ export class MemoryFiles {
       writeFileAtomically: write,
       writePrivateFile: write,
       tryLock: async (file, kind) => this.#lock(file, kind),
+      lockHolder: () => undefined,
       sync: async (file) => void this.#real(file),
       writeExisting: async (file, text) => {
         this.#data(file);

@@ -8,7 +8,7 @@ import { ExecError, type Exec, type ExecFailure, type Exit, type Service, type S
 import type { HttpAnswer, Sys } from '../../../agent/sys.js';
 import { BTF, HEADERS, INSTALLED, MOUNTS, RELEASE, WHOLE } from '../machines.js';
 import { headerTree } from '../capturedRoot.js';
-import { buildIdNote, moduleImage } from './kernelModule.js';
+import { buildIdNote, moduleImage, objectImage } from './kernelModule.js';
 import { MemoryFiles } from './memoryFiles.js';
 
 export const STATE = '/var/lib/kmesh';
@@ -19,7 +19,7 @@ const BUILD_ID = 'aa11aa11';
 const SYSFS = '/sys/module/kmesh';
 const PACKED_MODULE = `/lib/modules/${RELEASE}/kernel/net/tls/tls.ko.xz`;
 const AGENT_PID = 1;
-const OBJECT = 'programs';
+const OBJECT = objectImage();
 
 export function toolError(command: string, change: Partial<ExecFailure> = {}): ExecError {
   return new ExecError({ reason: 'exit 1', command, exit: { code: 1, signal: undefined }, timedOut: false, tail: [`${command}: it failed`], ...change });
@@ -103,6 +103,8 @@ export class SyntheticNode {
         throw toolError(file);
       case 'make':
         return this.#make(args);
+      case 'setpriv':
+        return '';
       case 'xz':
         this.files.put(last.replace(/\.xz$/, ''), moduleImage(RELEASE, 'cc33'));
         return '';
@@ -189,7 +191,7 @@ export class SyntheticNode {
     this.daemon = { pid, end };
     // The real one's exit code for programs that the kernel does not take.
     const object = [...this.files.items.keys()].find((one) => one.endsWith('bpf/kmesh.bpf.o'));
-    if (object === undefined || this.files.text(object) !== OBJECT) end({ code: 3, signal: undefined });
+    if (object === undefined || this.files.text(object) !== OBJECT.toString('utf8')) end({ code: 3, signal: undefined });
     return { pid, exited, tail: () => [], kill: () => end({ code: 0, signal: undefined }) } satisfies Service;
   };
 

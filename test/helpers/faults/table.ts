@@ -25,9 +25,9 @@ const DOCUMENTED = new Set<number>([0, 3, 128 + 15, ...Object.values(EXIT_CODES)
 const BUILD = `${STATE}/build`;
 const isBuild = (file: string): boolean => (file === STATE || file === BUILD || file.startsWith(`${BUILD}/`)) && !file.includes('.partial');
 
-/** What differs of two states of a node, but for finished builds and the record of who runs. */
+/** What differs of two states of a node, but for finished builds, the record of who runs and the file of its lock. */
 function differences(before: Snapshot, after: Snapshot): string[] {
-  return changedFiles(before, after).filter((file) => !isBuild(file) && file !== `${STATE}/processes.json`);
+  return changedFiles(before, after).filter((file) => !isBuild(file) && ![`${STATE}/processes.json`, `${STATE}/agent.lock`].includes(file));
 }
 
 type Snapshot = ReadonlyMap<string, Item>;
