@@ -2,7 +2,7 @@
 // The images of the tests, built from the real Dockerfiles on a Debian base of this machine's own mirror. All is kept in one folder
 // outside of the repository, with a storage of its own, so that images of the user are not touched.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { root } from './setup.mjs';
 
@@ -16,7 +16,7 @@ export const engineEnv = { CONTAINERS_STORAGE_CONF: path.join(CACHE, 'storage.co
 const POLICY = '/etc/containers/policy.json';
 
 function run(file, args, { output = false } = {}) {
-  process.stderr.write(`test:image: ${[file, ...args].join(' ')}\n`);
+  process.stderr.write(`images: ${[file, ...args].join(' ')}\n`);
   const result = spawnSync(file, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', output ? 'pipe' : 2, 2], env: { ...process.env, ...engineEnv } });
   if (result.error || result.status !== 0) throw new Error(`${file} failed (${result.error?.message ?? result.signal ?? `exit ${result.status}`})`);
   return result.stdout;
@@ -67,13 +67,38 @@ function otherKernel() {
 
 const make = (target, tag, ...more) => run('make', [target, 'ENGINE=buildah', 'BUILD_FLAGS=--isolation chroot', `BASE=${BASE}`, 'HUB=localhost', `TAG=${tag}`, ...more]);
 
-/** Builds what has changed. @returns environment that names the images to the tests */
-export function buildImages() {
+const COMPAT = 'localhost/kmesh-compat:test';
+
+/** Builds the compat image, if anything that goes into it has changed. */
+export function buildCompatImage() {
   configure();
   makeBase();
   make('docker-compat', 'test');
+}
+
+/**
+ * Writes the compat image to an archive that container engines load, under its own name and a second one, unless that file holds it already.
+ *
+ * @returns the two names
+ */
+export function saveCompatImage(archive) {
+  const names = [COMPAT, `${COMPAT}-next`];
+  const id = run('podman', ['image', 'inspect', '--format', '{{.Id}}', COMPAT], { output: true }).trim();
+  const stamp = `${archive}.id`;
+  if (existsSync(archive) && existsSync(stamp) && readFileSync(stamp, 'utf8') === id) return names;
+  for (const stale of [archive, stamp]) rmSync(stale, { force: true });
+  mkdirSync(path.dirname(archive), { recursive: true });
+  run('podman', ['tag', ...names]);
+  run('podman', ['save', '--format', 'docker-archive', '--multi-image-archive', '--output', archive, ...names]);
+  writeFileSync(stamp, id);
+  return names;
+}
+
+/** Builds what has changed. @returns environment that names the images to the tests */
+export function buildImages() {
+  buildCompatImage();
   make('docker', 'here');
   const release = otherKernel();
   make('docker', 'other', `KERNEL_RELEASE=${release}`, `KERNEL_PACKAGES=linux-headers-${release}`);
-  return { ...engineEnv, KMESH_TEST_COMPAT: 'localhost/kmesh-compat:test', KMESH_TEST_PREBUILT: 'localhost/kmesh:here', KMESH_TEST_OTHER: 'localhost/kmesh:other', KMESH_TEST_OTHER_RELEASE: release };
+  return { ...engineEnv, KMESH_TEST_COMPAT: COMPAT, KMESH_TEST_PREBUILT: 'localhost/kmesh:here', KMESH_TEST_OTHER: 'localhost/kmesh:other', KMESH_TEST_OTHER_RELEASE: release };
 }

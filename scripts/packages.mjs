@@ -69,6 +69,21 @@ const images = [
   { what: "keys of Debian's archive", present: file('/usr/share/keyrings/debian-archive-keyring.gpg'), apt: 'debian-archive-keyring' },
 ];
 
+/** For `npm run test:kube`. */
+const kube = [{ what: 'kubectl', present: command('kubectl'), apt: 'kubernetes-client', dnf: 'kubernetes-client' }];
+
+/** For a cluster of its own, besides what images need. */
+const cluster = [
+  { what: 'etcd', present: command('etcd'), apt: 'etcd-server' },
+  { what: 'containerd', present: command('containerd'), apt: 'containerd' },
+  { what: 'ctr', present: command('ctr'), apt: 'containerd' },
+  { what: 'CNI plugins', present: file('/usr/lib/cni/ptp'), apt: 'containernetworking-plugins' },
+  { what: 'nsenter', present: command('nsenter'), apt: 'util-linux' },
+  { what: 'curl', present: command('curl'), apt: 'curl' },
+  { what: 'go', present: command('go'), apt: 'golang-go' },
+  { what: 'static C library', present: library('libc.a'), apt: 'libc6-dev' },
+];
+
 function run(argv, env = {}) {
   process.stderr.write(`setup: ${argv.join(' ')}\n`);
   const result = spawnSync(argv[0], argv.slice(1), { stdio: ['ignore', 2, 2], env: { ...process.env, ...env } });
@@ -78,9 +93,9 @@ function run(argv, env = {}) {
 }
 
 /** Installs what is missing; does nothing, and asks no package manager, when everything is there. */
-export function ensurePackages({ forTests, forVm, forImages }) {
-  if ((forVm || forImages) && !command('apt-get')()) throw new Error('the kernels and images of the tests are made of Debian packages, and there is no apt-get here to fetch them');
-  const missing = [...runtime, ...(existsSync('/proc/modules') ? modules : []), ...(forTests ? tests : []), ...(forVm ? vm : []), ...(forImages ? images : [])].filter((need) => !need.present());
+export function ensurePackages({ forTests, forVm, forImages, forKube, forCluster }) {
+  if ((forVm || forImages || forCluster) && !command('apt-get')()) throw new Error('the kernels, images and clusters of the tests are made of Debian packages, and there is no apt-get here to fetch them');
+  const missing = [...runtime, ...(existsSync('/proc/modules') ? modules : []), ...(forTests ? tests : []), ...(forVm ? vm : []), ...(forImages ? images : []), ...(forKube ? kube : []), ...(forCluster ? cluster : [])].filter((need) => !need.present());
   if (missing.length === 0) return;
   const names = (key) => [...new Set(missing.map((need) => need[key]))];
   if (process.getuid?.() !== 0) {
