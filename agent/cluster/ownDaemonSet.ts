@@ -19,6 +19,8 @@ export interface Verdict {
 const keep = (why: string): Verdict => ({ keep: true, why });
 const leave = (why: string): Verdict => ({ keep: false, why });
 
+const EXISTS = keep('the DaemonSet exists: this is a restart or an upgrade');
+
 const json = (text: string): unknown => {
   try {
     return JSON.parse(text);
@@ -59,7 +61,15 @@ export class OwnDaemonSet {
   async verdict(): Promise<Verdict> {
     if (this.#resource === undefined) await this.#lookUp();
     if (this.#resource === undefined) return keep(`whether this pod is restarted or removed is not known: ${this.#trouble}`);
-    return this.#judge(await askApi(this.#ctx, this.#resource));
+    const verdict = this.#judge(await askApi(this.#ctx, this.#resource));
+    return verdict === EXISTS && (await this.#namespaceEnds()) ? leave('its namespace is being deleted') : verdict;
+  }
+
+  /** What a namespace holds is deleted in any order: the pod may well be told to stop before the DaemonSet goes. */
+  async #namespaceEnds(): Promise<boolean> {
+    const answer = await askApi(this.#ctx, `/api/v1/namespaces/${await podNamespace(this.#ctx)}`);
+    if ('silence' in answer || answer.status !== 200) return false;
+    return meta.safeParse(json(answer.body)).data?.metadata.deletionTimestamp !== undefined;
   }
 
   #judge(answer: ApiAnswer | Silence): Verdict {
@@ -68,7 +78,7 @@ export class OwnDaemonSet {
     if (answer.status === 200) {
       const found = meta.safeParse(body);
       if (!found.success) return keep('the answer of the API server cannot be understood');
-      return found.data.metadata.deletionTimestamp === undefined ? keep('the DaemonSet exists: this is a restart or an upgrade') : leave('the DaemonSet is being deleted');
+      return found.data.metadata.deletionTimestamp === undefined ? EXISTS : leave('the DaemonSet is being deleted');
     }
     const reason = refusal.safeParse(body).data?.reason;
     if (answer.status === 404 && reason === 'NotFound') return leave('the DaemonSet is gone');

@@ -5,6 +5,7 @@ import path from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
 import { ROOT } from '../helpers/node.js';
+import { shownKustomization } from '../kube/shownKustomization.js';
 import { readKmeshYaml } from './daemonSet.js';
 
 const { documents, set, pod, container, role, binding } = readKmeshYaml();
@@ -19,9 +20,9 @@ t.test('the parts fit each other', async (t) => {
   t.ok(pod.volumes.every(({ hostPath, projected, configMap }) => [hostPath, projected, configMap].filter(Boolean).length === 1));
 });
 
-t.test('the account may look at its own pod and DaemonSet, and do nothing else', async (t) => {
+t.test('the account may look at its own pod, DaemonSet and namespace, and do nothing else', async (t) => {
   const { rules } = role;
-  t.same(rules, [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }, { apiGroups: ['apps'], resources: ['daemonsets'], verbs: ['get'] }]);
+  t.same(rules, [{ apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['get'] }, { apiGroups: ['apps'], resources: ['daemonsets'], verbs: ['get'] }]);
   t.match(binding, { roleRef: { kind: 'Role', name: role.metadata.name }, subjects: [{ kind: 'ServiceAccount', name: pod.serviceAccountName, namespace: set.metadata.namespace }] });
   t.same([role.metadata.namespace, binding.metadata.namespace], [set.metadata.namespace, set.metadata.namespace]);
   for (const name of ['POD_NAME', 'POD_NAMESPACE']) t.ok(container.env.some((one) => one.name === name), `${name} tells it which they are`);
@@ -56,4 +57,12 @@ t.test('the component of the old volumes adds mounts with their volumes', async 
   t.same(at('/volumes'), ['linux-bpf', 'ko-build-path']);
   t.same(at('/containers/0/volumeMounts'), at('/volumes'));
   t.ok(added.every(({ value }) => value.mountPath !== undefined || /^(File|Directory)$/.test(value.hostPath?.type ?? '')), 'nothing is made on a node');
+});
+
+t.test('the kustomization of the docs changes what it means to', async (t) => {
+  const { shown, operation } = shownKustomization();
+  const [, index] = /^\/spec\/template\/spec\/containers\/0\/env\/(\d+)\/value$/.exec(operation.path) ?? [];
+  t.match(container.env[Number(index)], { name: 'XDS_ADDRESS', value: operation.value });
+  t.equal(shown.images[0].name, container.image.split(':')[0]);
+  t.equal(shown.patches[0].target.name, set.metadata.name);
 });

@@ -2,10 +2,10 @@
 /** Kmesh in the cluster, deployed as docs/deploy.md says. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { parse, stringify } from 'yaml';
-import { z } from 'zod';
+import { stringify } from 'yaml';
 import { ROOT } from '../helpers/node.js';
 import { get, inPod, kubectl, limit, until } from './kubectl.js';
+import { shownKustomization } from './shownKustomization.js';
 
 export const NAMESPACE = 'kmesh-system';
 
@@ -32,28 +32,16 @@ const need = (name: string): string => {
 export const image = (): string => need('KUBE_IMAGE');
 export const xdsAddress = (): string => need('XDS_ADDRESS');
 
-const example = z.strictObject({
-  apiVersion: z.string(),
-  kind: z.literal('Kustomization'),
-  resources: z.tuple([z.literal('kmesh.yaml')]),
-  images: z.tuple([z.strictObject({ name: z.string(), newName: z.string(), newTag: z.string() })]),
-  patches: z.tuple([z.strictObject({ target: z.strictObject({ kind: z.literal('DaemonSet'), name: z.string() }), patch: z.string() })]),
-});
-
 /**
  * Writes the kustomization of docs/deploy.md with image and control plane of this run to `folder`, beside a copy of kmesh.yaml. It changes nothing
  * else but what the test asks for, and, where KUBE_ATTACH_CGROUP is set, the cgroup that is steered.
  */
 export function writeKustomization(folder: string, { xdsAddress: address = xdsAddress(), changes = [], patches = [] }: Deployment = {}): void {
-  const docs = fs.readFileSync(path.join(ROOT, 'docs/deploy.md'), 'utf8');
-  const block = /```yaml\n(apiVersion: kustomize[^]*?)```/.exec(docs)?.[1];
-  if (block === undefined) throw new Error('docs/deploy.md shows no kustomization');
-  const shown = example.parse(parse(block));
-  const [xds] = z.tuple([z.strictObject({ op: z.literal('replace'), path: z.string(), value: z.string() })]).parse(parse(shown.patches[0].patch));
+  const { shown, operation } = shownKustomization();
   const [, newName, newTag] = /^(.*):([^:/]+)$/.exec(image()) ?? [];
   const cgroup = process.env['KUBE_ATTACH_CGROUP'];
   const attach: Change[] = cgroup === undefined ? [] : [{ op: 'add', path: '/spec/template/spec/containers/0/args/-', value: `--attach-cgroup=${cgroup}` }];
-  const patch = stringify([{ ...xds, value: address }, ...attach, ...changes]);
+  const patch = stringify([{ ...operation, value: address }, ...attach, ...changes]);
   fs.copyFileSync(path.join(ROOT, 'kmesh.yaml'), path.join(folder, 'kmesh.yaml'));
   fs.writeFileSync(path.join(folder, 'kustomization.yaml'), stringify({ ...shown, images: [{ ...shown.images[0], newName, newTag }], patches: [{ ...shown.patches[0], patch }, ...patches] }));
 }
@@ -105,7 +93,7 @@ const GET = "require('node:http').get(process.argv[1], (r) => r.pipe(process.std
 /** A page of the agent or of the daemon, asked from inside of the pod. */
 export const ask = <T>(pod: string, port: 15021 | 15200, page: string): T => JSON.parse(inPod(NAMESPACE, pod, 'node', '-e', GET, `http://127.0.0.1:${port}${page}`)) as T;
 
-/** Removes what a kustomization or file made, namespace included, and waits until it is gone. */
+/** Deletes by the kustomization or file that made it, or by the namespace that all of it is in, and waits until it is gone. */
 export function remove(...from: readonly string[]): void {
-  kubectl('delete', '--ignore-not-found', ...from, limit(180));
+  kubectl('delete', '--ignore-not-found', ...(from.length > 0 ? from : ['namespace', NAMESPACE]), limit(180));
 }

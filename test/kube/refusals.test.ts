@@ -11,12 +11,11 @@ t.teardown(() => removeWorkloads());
 deployWorkloads(temporaryFolder(t));
 const before = nodeState();
 
-function apply(t: Test, deployment: Deployment): string {
+function apply(t: Test, deployment: Deployment): void {
   const folder = temporaryFolder(t);
-  t.teardown(() => remove('--kustomize', folder));
+  t.teardown(() => remove());
   writeKustomization(folder, deployment);
   kubectl('apply', '--kustomize', folder);
-  return folder;
 }
 
 interface Ready {
@@ -27,7 +26,7 @@ interface Ready {
 
 /** Not ready, with the code in the log and at the readiness probe's own page. */
 async function refused(t: Test, deployment: Deployment, code: string, reason: RegExp): Promise<void> {
-  const folder = apply(t, deployment);
+  apply(t, deployment);
   const { name } = (await anyPod()).metadata;
   const log = await until(`${code} in the log`, 120, () => {
     const text = attempt(() => logs(name));
@@ -40,7 +39,7 @@ async function refused(t: Test, deployment: Deployment, code: string, reason: Re
     return found.code === code ? found : undefined;
   }, () => JSON.stringify(ask(name, 15021, '/status')));
   t.match(answer, { ready: false, code, reason });
-  remove('--kustomize', folder);
+  remove();
   t.same(nodeState(), before, 'nothing is left on the node');
 }
 
@@ -70,8 +69,8 @@ t.test('without its ServiceAccount there is no pod, and the DaemonSet says why',
   t.match(said, /serviceaccount "kmesh" not found/);
   t.same(pods(), []);
   // With it, all is well.
-  const folder = apply(t, {});
+  apply(t, {});
   await rolledOut();
-  remove('--kustomize', folder);
+  remove();
   t.same(nodeState(), before);
 });

@@ -11,7 +11,7 @@ import { addresses, deployWorkloads, nodeState, removeWorkloads, TEST_NAMESPACE 
 
 const folder = temporaryFolder(t);
 t.teardown(() => removeWorkloads());
-t.teardown(() => remove('--kustomize', folder));
+t.teardown(() => remove());
 deployWorkloads(temporaryFolder(t));
 const before = nodeState();
 writeKustomization(folder);

@@ -9,7 +9,7 @@ import { addresses, connect, deployWorkloads, nodeState, removeWorkloads, servin
 
 const folder = temporaryFolder(t);
 t.teardown(() => removeWorkloads());
-t.teardown(() => remove('--kustomize', folder));
+t.teardown(() => remove());
 deployWorkloads(temporaryFolder(t));
 const before = nodeState();
 // The one that a test makes: on a node of a mesh nobody would.
