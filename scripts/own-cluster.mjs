@@ -10,8 +10,8 @@ import { root } from './setup.mjs';
 const TOOLS = path.join(root, '../shared/tools');
 /** As kmesh.yaml names it on the node. */
 const STATE_DIR = '/var/lib/kmesh';
-/** Its name in the hierarchy of cgroup2. */
-const CGROUP = 'kmesh-kube';
+/** Of all pods, in the hierarchy of cgroup2. */
+const CGROUP = 'kubepods';
 
 export const hasTools = () => existsSync(path.join(TOOLS, 'kube-up.sh'));
 
@@ -28,6 +28,13 @@ function cgroup2() {
   const found = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').map((line) => line.split(' - ')).find(([, right]) => right?.startsWith('cgroup2 '));
   if (found === undefined) throw new Error('there is no cgroup2 here, to which programs could be attached');
   return found[0].split(' ')[4];
+}
+
+/** The deepest first, the folder itself at the end. */
+function foldersBelow(folder) {
+  if (!existsSync(folder)) return [];
+  const below = readdirSync(folder, { withFileTypes: true }).filter((one) => one.isDirectory());
+  return [...below.flatMap(({ name }) => foldersBelow(path.join(folder, name))), folder];
 }
 
 export class OwnCluster {
@@ -65,7 +72,7 @@ export class OwnCluster {
   async down() {
     if (!this.#begun) return;
     this.#kubeDown();
-    for (const folder of [path.join(cgroup2(), CGROUP), STATE_DIR]) {
+    for (const folder of [...foldersBelow(path.join(cgroup2(), CGROUP)), STATE_DIR]) {
       try {
         rmdirSync(folder);
       } catch {
@@ -92,8 +99,8 @@ export class OwnCluster {
   }
 
   /**
-   * In the node's own mount namespace Kmesh's folders are the cluster's. What the node starts lives in a cgroup of its own: on a host whose pods are in
-   * cgroup v1, their cgroup2 would be the root, and with them all of this machine would be steered.
+   * In the node's own mount namespace Kmesh's folders are the cluster's. Pods are steered and not the whole machine: on a host whose pods are in cgroup v1,
+   * runc puts them into the cgroup2 of the same name or leaves them in that of containerd, as it sees one or not; so containerd goes there, too.
    */
   async #shield(run) {
     const pid = readFileSync(path.join(this.#state, 'pid/containerd'), 'utf8').trim();
@@ -103,6 +110,8 @@ export class OwnCluster {
     await run('nsenter', ['-t', pid, '-m', 'mount', '--bind', kept, STATE_DIR]);
     await run('nsenter', ['-t', pid, '-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']);
     const folder = path.join(cgroup2(), CGROUP);
+    // With cgroup2 alone it is the kubelet's, with controllers, and takes no processes.
+    if (existsSync(path.join(folder, 'cgroup.controllers')) && readFileSync(path.join(folder, 'cgroup.controllers'), 'utf8').trim() !== '') return;
     mkdirSync(folder, { recursive: true });
     writeFileSync(path.join(folder, 'cgroup.procs'), pid);
   }
