@@ -4,6 +4,10 @@
 # make docker-compat [HUB=...] [TARGET=kmesh-compat] [TAG=...] [BASE=IMAGE]
 #
 # Builds $(HUB)/$(TARGET):$(TAG) with docker, podman or buildah, whichever is here.
+#
+# make package [BUNDLES="FILE ..."] [PACKAGER="NAME <MAIL>"]
+#
+# Builds the packages kmesh and kmesh-node, as deb and as rpm, in build/packages. BUNDLES: finished builds for known kernels, which the package then holds.
 
 VERSION := $(shell sed -n 's/^  "version": "\(.*\)",$$/\1/p' package.json)
 TAG ?= $(VERSION)
@@ -25,4 +29,7 @@ docker-compat: TARGET ?= kmesh-compat
 docker-compat:
 	$(BUILD) -t $(IMAGE) -f Dockerfile.compat .
 
-.PHONY: docker docker-compat
+package:
+	node scripts/package.mjs $(foreach file,$(BUNDLES),--bundle '$(file)')
+
+.PHONY: docker docker-compat package

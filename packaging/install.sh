@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # install.sh WORD...    installs what the words stand for in this distribution (apt-get or dnf), and with it nothing optional
 # install.sh --list     prints the installed packages with their versions
+# install.sh --names FAMILY WORD...    prints what the words stand for where there is apt or dnf, without installing it
 #
-# Words: npm (builds the agent), bpf (eBPF programs), module (kmesh.ko), compilers (every gcc and clang that the
-# distribution has, for modules of any kernel), runtime (what agent and daemon call), =NAME (a package by its own name).
+# Words: npm (builds the agent), bpf (eBPF programs), module (kmesh.ko), compilers (every gcc
+# and clang that the distribution has, for modules of any kernel), runtime (what agent and daemon call), node (what the Node of
+# kmesh-node links to), =NAME (a package by its own name).
 set -eu
 
 names_apt() {
@@ -14,7 +16,9 @@ names_apt() {
     # Programs of header trees need libelf (objtool), libcrypto (sign-file) and libdw (gendwarfksyms).
     module) echo gcc make kmod libc6-dev libelf1 libdw1 openssl ;;
     compilers) apt-cache search --names-only '^(gcc|clang|lld|llvm)-[0-9]+$' | sort | while read -r name rest; do echo "$name"; done ;;
-    runtime) echo libbpf1 libstdc++6 kmod mount util-linux ;;
+    # util-linux is there always (Essential), and Debian's policy forbids to name it.
+    runtime) echo libc6 libbpf1 libstdc++6 kmod mount ;;
+    node) echo libc6 libstdc++6 ;;
     =*) echo "${1#=}" ;;
     *) echo "install.sh: unknown word $1" >&2; exit 2 ;;
   esac
@@ -26,11 +30,19 @@ names_dnf() {
     bpf) echo clang make libbpf-devel kernel-headers ;;
     module) echo gcc make kmod glibc-devel elfutils-libelf elfutils-libs openssl ;;
     compilers) echo gcc clang lld llvm ;;
-    runtime) echo libbpf libstdc++ kmod util-linux ;;
+    runtime) echo glibc libbpf libstdc++ kmod util-linux ;;
+    node) echo glibc libstdc++ ;;
     =*) echo "${1#=}" ;;
     *) echo "install.sh: unknown word $1" >&2; exit 2 ;;
   esac
 }
+
+if [ "${1-}" = --names ]; then
+  family=$2
+  shift 2
+  for word in "$@"; do names_"$family" "$word"; done
+  exit
+fi
 
 if command -v apt-get >/dev/null; then family=apt
 elif command -v dnf >/dev/null; then family=dnf

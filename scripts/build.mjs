@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bundles agent/main.ts and daemon/main.ts to agent.js and daemon.js at the top level. koffi stays outside
-// of the bundles: it finds its shared library beside itself.
+// of the bundles: it finds its shared library beside itself. build/bundled.json lists the files that went in, for the packages' bill of materials.
 import { build } from 'esbuild';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -27,6 +27,10 @@ const bundle = (name) =>
     lineLimit: 160,
     legalComments: 'none',
     logLevel: 'warning',
+    absWorkingDir: root,
+    metafile: true,
   });
 
-await Promise.all([bundle('agent'), bundle('daemon')]);
+const results = await Promise.all([bundle('agent'), bundle('daemon')]);
+mkdirSync(path.join(root, 'build'), { recursive: true });
+writeFileSync(path.join(root, 'build/bundled.json'), `${JSON.stringify([...new Set(results.flatMap(({ metafile }) => Object.keys(metafile.inputs)))].sort(), null, 1)}\n`);

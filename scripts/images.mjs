@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The images of the tests, built from the real Dockerfiles on a Debian base of this machine's own mirror. All is kept in one folder
+// The images of the tests, built from the real Dockerfiles on a Debian base of this machine's own mirror, and the packages. All is kept in one folder
 // outside of the repository, with a storage of its own, so that images of the user are not touched.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { makePackages } from './package.mjs';
 import { root } from './setup.mjs';
 
-const CACHE = '/var/cache/kmesh-image';
+const CACHE = process.env.KMESH_IMAGE_CACHE ?? '/var/cache/kmesh-image';
+/** For what ends with a boot; one for each cache. */
+const RUN = `/run/${path.basename(CACHE)}`;
 const SUITE = 'trixie';
 const BASE = `localhost/kmesh-test-base:${SUITE}`;
 
@@ -24,7 +27,7 @@ function run(file, args, { output = false } = {}) {
 
 function configure() {
   mkdirSync(CACHE, { recursive: true });
-  writeFileSync(engineEnv.CONTAINERS_STORAGE_CONF, `[storage]\ndriver = "overlay"\ngraphroot = "${CACHE}/storage"\nrunroot = "/run/kmesh-image"\n`);
+  writeFileSync(engineEnv.CONTAINERS_STORAGE_CONF, `[storage]\ndriver = "overlay"\ngraphroot = "${CACHE}/storage"\nrunroot = "${RUN}"\n`);
   writeFileSync(engineEnv.CONTAINERS_CONF, '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\nruntime = "runc"\n');
   if (!existsSync(POLICY)) throw new Error(`${POLICY} is missing; it belongs to the package golang-github-containers-common`);
 }
@@ -67,12 +70,26 @@ function otherKernel() {
 
 const make = (target, tag, ...more) => run('make', [target, 'ENGINE=buildah', 'BUILD_FLAGS=--isolation chroot', `BASE=${BASE}`, 'HUB=localhost', `TAG=${tag}`, ...more]);
 
+/** Before anything else. */
+export function prepare() {
+  configure();
+  makeBase();
+  return engineEnv;
+}
+
+/** The packages, and a Debian with what the deb needs, without it. @returns environment that names them to the tests */
+export function buildPackages() {
+  const [bare, output] = ['localhost/kmesh-test-bare:here', path.join(CACHE, 'packages')];
+  rmSync(output, { recursive: true, force: true });
+  makePackages(['--output', output]);
+  run('buildah', ['bud', '--layers', '--isolation', 'chroot', '--build-arg', `BASE=${BASE}`, '-t', bare, '-f', 'test/image/Dockerfile.bare', '.']);
+  return { KMESH_TEST_PACKAGES: output, KMESH_TEST_BARE: bare };
+}
+
 const COMPAT = 'localhost/kmesh-compat:test';
 
 /** Builds the compat image, if anything that goes into it has changed. */
 export function buildCompatImage() {
-  configure();
-  makeBase();
   make('docker-compat', 'test');
 }
 
@@ -100,5 +117,5 @@ export function buildImages() {
   make('docker', 'here');
   const release = otherKernel();
   make('docker', 'other', `KERNEL_RELEASE=${release}`, `KERNEL_PACKAGES=linux-headers-${release}`);
-  return { ...engineEnv, KMESH_TEST_COMPAT: COMPAT, KMESH_TEST_PREBUILT: 'localhost/kmesh:here', KMESH_TEST_OTHER: 'localhost/kmesh:other', KMESH_TEST_OTHER_RELEASE: release };
+  return { KMESH_TEST_COMPAT: COMPAT, KMESH_TEST_PREBUILT: 'localhost/kmesh:here', KMESH_TEST_OTHER: 'localhost/kmesh:other', KMESH_TEST_OTHER_RELEASE: release };
 }

@@ -84,6 +84,19 @@ const cluster = [
   { what: 'static C library', present: library('libc.a'), apt: 'libc6-dev' },
 ];
 
+/** For `npm run package`. */
+const packaging = [
+  { what: 'dpkg-deb', present: command('dpkg-deb'), apt: 'dpkg', dnf: 'dpkg' },
+  { what: 'rpmbuild', present: command('rpmbuild'), apt: 'rpm', dnf: 'rpm-build' },
+];
+
+/** For the tests of the packages: what judges them. */
+const packageTests = [
+  { what: 'lintian', present: command('lintian'), apt: 'lintian' },
+  { what: 'rpmlint', present: command('rpmlint'), apt: 'rpmlint' },
+  { what: 'systemd-analyze', present: command('systemd-analyze'), apt: 'systemd' },
+];
+
 function run(argv, env = {}) {
   process.stderr.write(`setup: ${argv.join(' ')}\n`);
   const result = spawnSync(argv[0], argv.slice(1), { stdio: ['ignore', 2, 2], env: { ...process.env, ...env } });
@@ -93,9 +106,9 @@ function run(argv, env = {}) {
 }
 
 /** Installs what is missing; does nothing, and asks no package manager, when everything is there. */
-export function ensurePackages({ forTests, forVm, forImages, forKube, forCluster }) {
+export function ensurePackages({ forTests, forVm, forImages, forKube, forCluster, forPackages }) {
   if ((forVm || forImages || forCluster) && !command('apt-get')()) throw new Error('the kernels, images and clusters of the tests are made of Debian packages, and there is no apt-get here to fetch them');
-  const missing = [...runtime, ...(existsSync('/proc/modules') ? modules : []), ...(forTests ? tests : []), ...(forVm ? vm : []), ...(forImages ? images : []), ...(forKube ? kube : []), ...(forCluster ? cluster : [])].filter((need) => !need.present());
+  const missing = [...runtime, ...(existsSync('/proc/modules') ? modules : []), ...(forTests ? tests : []), ...(forVm ? vm : []), ...(forImages ? [...images, ...packaging, ...packageTests] : []), ...(forPackages ? packaging : []), ...(forKube ? kube : []), ...(forCluster ? cluster : [])].filter((need) => !need.present());
   if (missing.length === 0) return;
   const names = (key) => [...new Set(missing.map((need) => need[key]))];
   if (process.getuid?.() !== 0) {

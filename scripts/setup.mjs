@@ -32,8 +32,8 @@ function ensureNodeModules() {
   writeFileSync(stamp, wanted);
 }
 
-export function setup({ forTests = false, forVm = false, forImages = false, forKube = false, forCluster = false } = {}) {
-  ensurePackages({ forTests, forVm, forImages, forKube, forCluster });
+export function setup({ forTests = false, forVm = false, forImages = false, forKube = false, forCluster = false, forPackages = false } = {}) {
+  ensurePackages({ forTests, forVm, forImages, forKube, forCluster, forPackages });
   ensureNodeModules();
   node('generate-protos.mjs');
   node('build.mjs');

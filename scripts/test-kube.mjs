@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { root, setup } from './setup.mjs';
-import { buildCompatImage, engineEnv, saveCompatImage } from './images.mjs';
+import { buildCompatImage, engineEnv, prepare, saveCompatImage } from './images.mjs';
 import { OwnCluster, hasTools } from './own-cluster.mjs';
 
 const CACHE = '/var/cache/kmesh-kube';
@@ -45,6 +45,7 @@ async function provideImage(load) {
   const named = process.env.KUBE_IMAGE;
   if (named !== undefined) return { KUBE_IMAGE: named };
   if (load === undefined) throw new Error('set KUBE_LOAD to the command that loads an image archive into the cluster, or KUBE_IMAGE to an image that its nodes can pull');
+  prepare();
   buildCompatImage();
   const archive = path.join(CACHE, 'kmesh-compat.tar');
   const [image, next] = saveCompatImage(archive);
