@@ -81,7 +81,7 @@ t.test('memory', { skip: hierarchy === undefined ? 'no memory controller of cgro
 
 t.test('a state folder on a disk that is full, or that cannot be written', async (t) => {
   // Room for the headers and not for the object; then room for nothing.
-  const cases: readonly (readonly [string, string])[] = [['size=128k', 'full'], ['size=8k', 'full at once'], ['ro', 'read-only']];
+  const cases: readonly (readonly [string, string])[] = [['size=128k,mode=0700', 'full'], ['size=8k,mode=0700', 'full at once'], ['ro,mode=0700', 'read-only']];
   for (const [options, name] of cases) {
     const folder = temporaryFolder(t);
     const state = path.join(folder, 'state');

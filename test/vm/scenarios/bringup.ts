@@ -160,6 +160,6 @@ async function cover({ sh }: Context, folder: string): Promise<() => Promise<unk
 
 async function readOnly({ sh }: Context, folder: string): Promise<() => Promise<unknown>> {
   fs.mkdirSync(folder, { recursive: true });
-  await sh('mount', '-t', 'tmpfs', '-o', 'ro', 'none', folder);
+  await sh('mount', '-t', 'tmpfs', '-o', 'ro,mode=0700', 'none', folder);
   return () => sh('umount', folder);
 }
