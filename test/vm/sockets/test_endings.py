@@ -213,6 +213,7 @@ class MeetsTheTimer(Case):
             closer.join()
         until(lambda: case.module.counter('deferred') == 0, 'nothing is held')
         self.assertEqual(case.module.references(), references)
+        case.module.set('fallback_ms', FALLBACK_MS)
         with connected() as sock:
             sock.sendall(request('/a'))
             self.assertEqual(answer(sock), [8001], 'and sockets are held back as before')
