@@ -8,8 +8,8 @@ const LOOKS = 10;
 const BETWEEN_MS = 300;
 /** TCP_TIMEWAIT_LEN, and something for a slow machine. */
 const CLOSED_MS = 180_000;
-/** The agent asks its daemon twice a second, each time by a connection that then rests for a minute. */
-const OWN_TIME_WAITS = 150;
+/** The agent asks a ready daemon every two seconds, each time by a connection that then rests for a minute; twice as many, for other askers. */
+const OWN_TIME_WAITS = 60;
 
 /**
  * Slabs that cannot be reclaimed, per-CPU and vmalloc memory, in kB, when no connection is about to end. Objects are freed after
