@@ -221,15 +221,23 @@ async function makeFolders(folder: string): Promise<readonly string[]> {
   const missing: string[] = [];
   for (let above = path.resolve(folder); (await sys.stat(above)) === undefined; above = path.dirname(above)) missing.unshift(above);
   try {
-    for (const one of missing) {
-      await fs.mkdir(one);
-      made.push(one);
-    }
+    for (const one of missing) if (await makeFolder(one)) made.push(one);
   } catch (error) {
     for (const one of made.reverse()) await sys.removeEmptyFolder(one);
     throw error;
   }
   return made;
+}
+
+/** False when somebody else made it meanwhile: agents that begin at the same instant share their state folder. */
+async function makeFolder(folder: string): Promise<boolean> {
+  try {
+    await fs.mkdir(folder);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST') && (await sys.stat(folder))?.kind === 'directory') return false;
+    throw error;
+  }
 }
 
 /** @param mode less the umask */

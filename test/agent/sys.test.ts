@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The parts of agent/sys.ts that no phase's test meets with the real world behind them.
-import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { kernelMessage } from '../../agent/probe/kernelLog.js';
@@ -36,4 +36,17 @@ t.test('a file of /sys is written where it is, and never made', async (t) => {
   writeFileSync(file, 'Y');
   await sys.writeExisting(file, '0');
   t.equal(readFileSync(file, 'utf8'), '0');
+});
+
+t.test('folders that several make at once: all have them, and each says only what it made itself', async (t) => {
+  const folder = temporaryFolder(t);
+  const [a, b] = [path.join(folder, 'a'), path.join(folder, 'a/b')];
+  const made = await Promise.all(Array.from({ length: 20 }, () => sys.makeFolders(b)));
+  t.same(made.flat().sort(), [a, b]);
+});
+
+t.test('a dangling link in the place of a folder is an error', async (t) => {
+  const folder = temporaryFolder(t);
+  symlinkSync('/nowhere', path.join(folder, 'link'));
+  await t.rejects(sys.makeFolders(path.join(folder, 'link')), { code: 'EEXIST' });
 });
