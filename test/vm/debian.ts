@@ -36,7 +36,8 @@ export class Debian {
       'APT::Install-Recommends': 'false',
       'APT::Update::Post-Invoke::': 'true',
       'Acquire::Languages': 'none',
-      'Acquire::Retries': '3',
+      // With apt's growing delays about two minutes: name servers and mirrors fail for moments.
+      'Acquire::Retries': '8',
       'Acquire::IndexTargets::deb::DEP-11::DefaultEnabled': 'false',
     };
     this.#options = Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
