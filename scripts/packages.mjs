@@ -39,6 +39,7 @@ const tests = [
   { what: "clang's sanitizers and libFuzzer", present: clangRuntime('fuzzer'), apt: 'libclang-rt-dev', dnf: 'compiler-rt' },
   { what: 'C library headers', present: file('/usr/include/stdio.h'), apt: 'libc6-dev', dnf: 'glibc-devel' },
   { what: 'openssl', present: command('openssl'), apt: 'openssl', dnf: 'openssl' },
+  { what: 'depmod', present: command('depmod', '/usr/sbin', '/sbin'), apt: 'kmod', dnf: 'kmod' },
 ];
 
 /** For `npm run test:vm`: machines, their disks, and the kernel with the checks, which is built from source. */
@@ -47,7 +48,6 @@ const vm = [
   { what: 'mke2fs', present: command('mke2fs'), apt: 'e2fsprogs' },
   { what: 'cpio', present: command('cpio'), apt: 'cpio' },
   { what: 'xz', present: command('xz'), apt: 'xz-utils' },
-  { what: 'depmod', present: command('depmod'), apt: 'kmod' },
   { what: 'go', present: command('go'), apt: 'golang-go' },
   { what: 'static C library', present: library('libc.a'), apt: 'libc6-dev' },
   { what: "keys of Debian's archive", present: file('/usr/share/keyrings/debian-archive-keyring.gpg'), apt: 'debian-archive-keyring' },
