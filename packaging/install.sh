@@ -4,14 +4,15 @@
 # install.sh --list     prints the installed packages with their versions
 # install.sh --names FAMILY WORD...    prints what the words stand for where there is apt or dnf, without installing it
 #
-# Words: npm (builds the agent), bpf (eBPF programs), module (kmesh.ko), compilers (every gcc
+# Words: npm (builds the agent), package (builds the packages), bpf (eBPF programs), module (kmesh.ko), compilers (every gcc
 # and clang that the distribution has, for modules of any kernel), runtime (what agent and daemon call), node (what the Node of
-# kmesh-node links to), =NAME (a package by its own name).
+# kmesh-node links to), =NAME (a package by its own name), /FILE (a package, with what it needs).
 set -eu
 
 names_apt() {
   case $1 in
     npm) echo nodejs npm ca-certificates ;;
+    package) echo dpkg ;;
     bpf) echo clang make libbpf-dev linux-libc-dev ;;
     # Programs of header trees need libelf (objtool), libcrypto (sign-file) and libdw (gendwarfksyms).
     module) echo gcc make kmod libc6-dev libelf1 libdw1 openssl ;;
@@ -20,6 +21,7 @@ names_apt() {
     runtime) echo libc6 libbpf1 libstdc++6 kmod mount ;;
     node) echo libc6 libstdc++6 ;;
     =*) echo "${1#=}" ;;
+    /*) echo "$1" ;;
     *) echo "install.sh: unknown word $1" >&2; exit 2 ;;
   esac
 }
@@ -27,12 +29,14 @@ names_apt() {
 names_dnf() {
   case $1 in
     npm) echo nodejs npm ca-certificates ;;
+    package) echo dpkg ;;
     bpf) echo clang make libbpf-devel kernel-headers ;;
     module) echo gcc make kmod glibc-devel elfutils-libelf elfutils-libs openssl ;;
     compilers) echo gcc clang lld llvm ;;
     runtime) echo glibc libbpf libstdc++ kmod util-linux ;;
     node) echo glibc libstdc++ ;;
     =*) echo "${1#=}" ;;
+    /*) echo "$1" ;;
     *) echo "install.sh: unknown word $1" >&2; exit 2 ;;
   esac
 }

@@ -11,7 +11,7 @@ const CACHE = process.env.KMESH_IMAGE_CACHE ?? '/var/cache/kmesh-image';
 /** For what ends with a boot; one for each cache. */
 const RUN = `/run/${path.basename(CACHE)}`;
 const SUITE = 'trixie';
-const BASE = `localhost/kmesh-test-base:${SUITE}`;
+const BASE = `localhost/kmesh-test-base:${SUITE}-security`;
 
 /** For podman and buildah. */
 export const engineEnv = { CONTAINERS_STORAGE_CONF: path.join(CACHE, 'storage.conf'), CONTAINERS_CONF: path.join(CACHE, 'containers.conf') };
@@ -32,11 +32,11 @@ function configure() {
   if (!existsSync(POLICY)) throw new Error(`${POLICY} is missing; it belongs to the package golang-github-containers-common`);
 }
 
-/** The archive that this machine's own apt uses. */
-function mirror() {
+/** An archive that this machine's own apt uses: of Debian, or of its security updates. */
+function mirror(wanted) {
   const lines = run('apt-get', ['indextargets', '--format', '$(ORIGIN) $(LABEL) $(REPO_URI)'], { output: true }).split('\n');
-  const found = lines.map((line) => line.split(' ')).find(([origin, label]) => origin === 'Debian' && label === 'Debian')?.[2];
-  if (found === undefined) throw new Error("this machine's apt knows no Debian mirror, or has no lists yet: apt-get update");
+  const found = lines.map((line) => line.split(' ')).find(([origin, label]) => origin === 'Debian' && label === wanted)?.[2];
+  if (found === undefined) throw new Error(`this machine's apt knows no mirror of ${wanted}, or has no lists yet: apt-get update`);
   return found;
 }
 
@@ -45,7 +45,9 @@ function makeBase() {
   if (spawnSync('podman', ['image', 'exists', BASE], { env: { ...process.env, ...engineEnv } }).status === 0) return;
   const tree = path.join(CACHE, `${SUITE}-root`);
   rmSync(tree, { recursive: true, force: true });
-  run('debootstrap', ['--variant=minbase', '--keyring=/usr/share/keyrings/debian-archive-keyring.gpg', SUITE, tree, mirror()]);
+  run('debootstrap', ['--variant=minbase', '--keyring=/usr/share/keyrings/debian-archive-keyring.gpg', SUITE, tree, mirror('Debian')]);
+  const sources = path.join(tree, 'etc/apt/sources.list');
+  writeFileSync(sources, `${readFileSync(sources, 'utf8').trimEnd()}\ndeb ${mirror('Debian-Security')} ${SUITE}-security main\n`);
   const own = '/usr/local/share/ca-certificates';
   if (existsSync(own)) cpSync(own, path.join(tree, own), { recursive: true, dereference: true });
   for (const name of ['var/lib/apt/lists', 'var/cache/apt/archives']) rmSync(path.join(tree, name), { recursive: true, force: true });
@@ -88,9 +90,16 @@ export function buildPackages() {
 
 const COMPAT = 'localhost/kmesh-compat:test';
 
-/** Builds the compat image, if anything that goes into it has changed. */
+/** Builds the compat image, if anything that goes into it has changed. @returns its name */
 export function buildCompatImage() {
   make('docker-compat', 'test');
+  return COMPAT;
+}
+
+/** Builds the prebuilt image for a kernel of the suite. @returns its name */
+export function buildPrebuiltImage(release) {
+  make('docker', 'other', `KERNEL_RELEASE=${release}`, `KERNEL_PACKAGES=linux-headers-${release}`);
+  return 'localhost/kmesh:other';
 }
 
 /**
@@ -116,6 +125,5 @@ export function buildImages() {
   buildCompatImage();
   make('docker', 'here');
   const release = otherKernel();
-  make('docker', 'other', `KERNEL_RELEASE=${release}`, `KERNEL_PACKAGES=linux-headers-${release}`);
-  return { KMESH_TEST_COMPAT: COMPAT, KMESH_TEST_PREBUILT: 'localhost/kmesh:here', KMESH_TEST_OTHER: 'localhost/kmesh:other', KMESH_TEST_OTHER_RELEASE: release };
+  return { KMESH_TEST_COMPAT: COMPAT, KMESH_TEST_PREBUILT: 'localhost/kmesh:here', KMESH_TEST_OTHER: buildPrebuiltImage(release), KMESH_TEST_OTHER_RELEASE: release };
 }

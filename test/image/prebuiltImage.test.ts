@@ -44,6 +44,6 @@ t.test('no compiler is in it, and Node is a supported one', async (t) => {
   const inside = (...command: string[]): string => podman('run', '--rm', '--runtime', 'runc', '--network', 'host', '--privileged', '--ulimit', 'nofile=1024:20000', '--ulimit', 'nproc=1024:1024', '--entrypoint', '', env('KMESH_TEST_OTHER'), ...command);
   t.equal(inside('sh', '-c', 'for name in gcc cc clang make npm ld python3; do command -v $name; done; true'), '');
   t.match(inside('node', '--version'), /^v24\./);
-  t.match(inside('cat', '/kmesh/packages.txt'), /^libbpf1 \S+$/m);
+  t.match(inside('cat', '/usr/lib/kmesh/packages.txt'), /^libbpf1 \S+$/m);
   t.match(run('podman', ['inspect', '--format', '{{json .Config.Labels}}', env('KMESH_TEST_OTHER')]), `"io.kmesh.kernel-release":"${env('KMESH_TEST_OTHER_RELEASE')}"`);
 });

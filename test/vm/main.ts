@@ -4,6 +4,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { clientPrograms } from './clientPrograms.js';
 import { scanConsole, type Report } from './consoleScan.js';
+import { imageDisks } from './containerImages.js';
 import { debugKernelIsOutOfReach } from './debugKernel.js';
 import { DEBIAN_KERNELS, KERNELS, prepareKernel, type Kernel } from './kernels.js';
 import { buildModule } from './moduleBuild.js';
@@ -46,7 +47,7 @@ async function testKernel(name: string, scenarios: readonly ScenarioFile[], tall
   try {
     const kernel = prepareKernel(name);
     const fitting = scenarios.filter(({ scenario }) => scenario.kernels?.includes(name) ?? true);
-    const isAlone = ({ scenario }: ScenarioFile): boolean => scenario.alone === true || scenario.boots !== undefined || scenario.consoleReports !== undefined;
+    const isAlone = ({ scenario }: ScenarioFile): boolean => scenario.alone === true || scenario.boots !== undefined || scenario.images !== undefined || scenario.consoleReports !== undefined;
     const shared = fitting.filter((one) => !isAlone(one));
     for (const group of [shared, ...fitting.filter(isAlone).map((one) => [one])]) {
       if (group.length > 0) await testGroup(kernel, group, tally);
@@ -61,18 +62,20 @@ async function testGroup(kernel: Kernel, group: readonly ScenarioFile[], tally: 
   const { folder, remove } = temporaryFolder();
   try {
     const slowness = slownessOf(kernel.name);
+    const names = group.flatMap(({ scenario }) => scenario.images ?? []);
+    const images = names.length > 0 ? imageDisks(names, folder) : undefined;
     const inputs = {
       plan: { kernel: kernel.name, scenarios: group.map(({ scenario }) => scenario.name), defaultLimitSeconds: DEFAULT_LIMIT_SECONDS, slowness, boot: 1 },
       scenarios: group.map(({ file }) => file),
       modules: buildModules(kernel, group, folder),
-      files: [clientPrograms(), ...['requests', 'sockets'].map((name) => path.join(ROOT, 'test/vm', name))],
+      files: [clientPrograms(), ...['requests', 'sockets'].map((name) => path.join(ROOT, 'test/vm', name)), ...(images === undefined ? [] : [images.description])],
     };
     const limitSeconds = (BOOT_SECONDS + group.reduce((sum, { scenario }) => sum + (scenario.limitSeconds ?? DEFAULT_LIMIT_SECONDS), 0)) * slowness;
     const title = group.length === 1 ? `${kernel.name}-${group[0]!.scenario.name}` : kernel.name;
     const [first] = group;
     const boots = group.length === 1 ? first!.scenario.boots : undefined;
     for (let boot = 1; boot <= (boots ?? 1); boot++) {
-      const session = { kernel, inputs: { ...inputs, plan: { ...inputs.plan, boot } }, limitSeconds, title: boots === undefined ? title : `${title}-${boot}`, keptDisk: boots === undefined ? undefined : keptDisk(first!.scenario.name) };
+      const session = { kernel, inputs: { ...inputs, plan: { ...inputs.plan, boot } }, limitSeconds, imageDisks: images?.disks, title: boots === undefined ? title : `${title}-${boot}`, keptDisk: boots === undefined ? undefined : keptDisk(first!.scenario.name) };
       const result = await runSession(session, (event) => {
         if (event.event === 'check') tally.check(`${kernel.name} ${event.scenario}: ${event.name}`, event.ok, event.detail);
         else if (event.event === 'note') process.stdout.write(`  ${event.text}\n`);

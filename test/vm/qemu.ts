@@ -14,6 +14,8 @@ export interface Machine {
   readonly initramfs: string;
   /** vda, vdb, ... in the guest; what is written to them is lost. */
   readonly disks: readonly string[];
+  /** More such disks, by the serial numbers that the guest finds them by. */
+  readonly namedDisks: ReadonlyMap<string, string>;
   /** One more disk, on which everything stays that the guest's kernel has written out. */
   readonly keptDisk?: string | undefined;
   /** Where the console goes. */
@@ -72,13 +74,14 @@ export async function runMachine(machine: Machine, onEvent: (event: GuestEvent) 
   return { cut, timedOut, seconds: (Date.now() - started) / 1000 };
 }
 
-function argumentsFor({ vmlinuz, initramfs, disks, keptDisk, consoleFile }: Machine, port: string): string[] {
+function argumentsFor({ vmlinuz, initramfs, disks, namedDisks, keptDisk, consoleFile }: Machine, port: string): string[] {
   return [
     ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '2048'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-kernel', vmlinuz, '-initrd', initramfs, '-append', KERNEL_ARGUMENTS.join(' ')],
     ...['-serial', `file:${consoleFile}`, '-device', 'virtio-rng-pci'],
     ...disks.flatMap((file, index) => ['-drive', `file=${file},format=raw,if=none,id=disk${index},snapshot=on,cache=unsafe`, '-device', `virtio-blk-pci,drive=disk${index}`]),
+    ...[...namedDisks].flatMap(([serial, file]) => ['-drive', `file=${file},format=raw,if=none,id=${serial},snapshot=on,cache=unsafe`, '-device', `virtio-blk-pci,drive=${serial},serial=${serial}`]),
     ...(keptDisk === undefined ? [] : ['-drive', `file=${keptDisk},format=raw,if=none,id=kept`, '-device', `virtio-blk-pci,drive=kept,serial=${KEPT_DISK}`]),
     ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=results,path=${port}`, '-device', 'virtserialport,chardev=results,name=kmesh.results'],
   ];

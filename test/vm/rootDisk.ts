@@ -14,6 +14,8 @@ const PACKAGES = [
   ...['base-files', 'base-passwd', 'bash', 'dash', 'coreutils', 'debianutils', 'diffutils', 'findutils', 'grep', 'sed', 'gzip', 'tar', 'hostname', 'libc-bin', 'mawk', 'perl-base', 'util-linux', 'mount', 'procps', 'kmod', 'iproute2', 'strace', 'bpftool'],
   // What the agent builds with, as in its own image; what the headers of Debian 12 and older depend on.
   ...['make', 'clang', 'libbpf1', 'libbpf-dev', 'linux-libc-dev', 'gcc-12', 'libelf1', 'pahole'],
+  // For the container images.
+  ...['runc'],
   // Clients and servers of the tests.
   ...['curl', 'wget', 'python3', 'nginx-light', 'haproxy', 'netcat-openbsd', 'openssl'],
   // What Node is linked with.

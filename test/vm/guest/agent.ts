@@ -27,7 +27,7 @@ export interface AgentOptions {
 }
 
 /** Files and folders at which containers and their node see the same mounts (mountPropagation: Bidirectional). */
-const SHARED = ['/mnt', '/sys'];
+export const SHARED = ['/mnt', '/sys'];
 
 export class Agent {
   readonly log: LogLine[] = [];
@@ -124,7 +124,8 @@ function parentOf(pid: string): number | undefined {
   }
 }
 
-async function shareMountsOf({ sh }: Context, place: string): Promise<void> {
+/** Makes a place one at which containers and their node see the same mounts. */
+export async function shareMountsOf({ sh }: Context, place: string): Promise<void> {
   const isMounted = fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\n').some((line) => line.split(' ')[4] === place);
   if (!isMounted) await sh('mount', '--bind', place, place);
   await sh('mount', '--make-rshared', place);

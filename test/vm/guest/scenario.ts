@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a file of test/vm/scenarios exports, and what it is given. Nothing happens at its import: the host reads it too. */
 import type { ModuleSources } from '../moduleBuild.js';
+import type { ImageName } from './plan.js';
 
 export interface Scenario {
   /** As after --only, and as the file is named. */
@@ -15,6 +16,8 @@ export interface Scenario {
   readonly alone?: boolean;
   /** How often its machine is booted, each time with the same disk for mountKeptDisk(), which the next kernel of the same run finds too. Makes it `alone`. */
   readonly boots?: number;
+  /** Container images that it runs; see container.ts. Makes it `alone`. */
+  readonly images?: readonly ImageName[];
   /** What the console must hold in the end, for a scenario that shows that the scan bites. Makes it `alone`. */
   consoleReports?(kernel: string): readonly RegExp[];
   run(t: Checks, context: Context): Promise<void>;

@@ -4,7 +4,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Agent, startBackends } from '../guest/agent.js';
-import { mountKeptDisk } from '../guest/keptDisk.js';
+import { mountKeptDisk } from '../guest/disks.js';
 import type { Checks, Context } from '../guest/scenario.js';
 import { KMESH_MODULE } from '../proof/stage.js';
 
