@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { ROOT } from '../helpers/node.js';
+import { ROOT } from '../vm/paths.js';
 
 const probe = z.strictObject({
   httpGet: z.strictObject({ path: z.string(), port: z.int() }),
