@@ -12,13 +12,15 @@ ARG BASE=openeuler/openeuler:24.03-lts
 FROM ${BASE} AS build
 WORKDIR /src
 COPY packaging/install.sh packaging/
-RUN packaging/install.sh npm package bpf module
+RUN packaging/install.sh npm package
 COPY packaging/node packaging/node
 RUN cd packaging/node && npm ci --ignore-scripts --no-audit --no-fund
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN node scripts/generate-protos.mjs && node scripts/build.mjs
+# The steps up to here are those of Dockerfile.compat: on one base they are run once.
+RUN packaging/install.sh bpf module
 ARG KERNEL_PACKAGES=
 RUN set -- ; for name in ${KERNEL_PACKAGES}; do set -- "$@" "=$name"; done; [ $# = 0 ] || packaging/install.sh "$@"
 ARG KERNEL_RELEASE=
