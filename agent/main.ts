@@ -91,7 +91,7 @@ try {
   lastWords.ended = await main(process.argv.slice(2), lastWords);
 } catch (thrown) {
   const error = asKmeshError(thrown);
-  process.stderr.write(`${error.toText()}\n`);
+  lastWords.tell(error);
   lastWords.ended = error.exitCode;
 }
 process.exitCode = lastWords.ended;

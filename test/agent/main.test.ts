@@ -89,6 +89,14 @@ t.test('what cannot go on says so at once', async (t) => {
   t.match(await outcome(start(['--mode=workload'])), { code: 2, stderr: /KM_MODE_NOT_BUILT/ });
 });
 
+t.test('an error before the first phase is a line of the log, in its format', async (t) => {
+  // /proc takes no folders: the state folder cannot be made.
+  const { code, stdout, stderr } = await outcome(start(['--state-dir', '/proc/kmesh', '--log-format=json']));
+  t.equal(code, 18);
+  t.match(stdout.trim().split('\n').map((line) => JSON.parse(line) as unknown).at(-1), { level: 50, error: { code: 'KM_STATE_DIR', exitCode: 18 } });
+  t.equal(stderr, '');
+});
+
 const fixtures = path.join(projectRoot, '../shared/fixtures/bpf-h');
 
 t.test('inspect decides by the inputs that it is given', { skip: existsSync(fixtures) ? false : 'no shared fixtures here' }, async (t) => {

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Probe, readKmeshYaml, type Volume } from './daemonSet.js';
+import { type DaemonSet, type Probe, readKmeshYaml, type Volume } from './daemonSet.js';
 
 /** What the tests put in the place of a cluster. */
 export interface Cluster {
@@ -21,9 +21,10 @@ export interface Cluster {
 
 const FIELDS: Readonly<Record<string, string>> = { 'spec.nodeName': 'test-node', 'metadata.name': 'kmesh-abcde', 'metadata.namespace': 'kmesh-system', 'status.podIPs': '127.0.0.1' };
 
-/** Arguments of `podman run` for the container of kmesh.yaml. */
-export function podmanArguments(image: string, name: string, cluster: Cluster): readonly string[] {
-  const { container, pod } = readKmeshYaml();
+const PROPAGATION = { Bidirectional: 'rshared', HostToContainer: 'rslave' };
+
+/** Arguments of `podman run` for the container of kmesh.yaml, or of what a component of deploy/ makes of it. */
+export function podmanArguments(image: string, name: string, cluster: Cluster, { container, pod }: DaemonSet = readKmeshYaml()): readonly string[] {
   const source = (one: Volume | undefined): string => {
     if (one === undefined) throw new Error('a mount without its volume');
     if (one.hostPath === undefined) return path.join(cluster.volumes, one.name);
@@ -33,12 +34,19 @@ export function podmanArguments(image: string, name: string, cluster: Cluster): 
   };
   const mounts = container.volumeMounts.flatMap(({ name: volume, mountPath, mountPropagation, readOnly }) => {
     const from = source(pod.volumes.find((one) => one.name === volume));
-    const options = [readOnly === true ? 'ro' : 'rw', 'rbind', mountPropagation === 'Bidirectional' ? 'rshared' : 'rprivate'];
+    const options = [readOnly === true ? 'ro' : 'rw', 'rbind', mountPropagation === undefined ? 'rprivate' : PROPAGATION[mountPropagation]];
     return ['--volume', `${from}:${mountPath}:${options.join(',')}`];
   });
   const env = container.env.flatMap((one) => ['--env', `${one.name}=${one.name === 'XDS_ADDRESS' ? cluster.xdsAddress : 'value' in one ? one.value : FIELDS[one.valueFrom.fieldRef.fieldPath]}`]);
   const limits = ['--ulimit', 'nofile=1024:20000', '--ulimit', 'nproc=1024:1024', '--memory', container.resources.limits.memory.replace('Mi', 'm')];
-  return ['run', '--detach', '--name', name, '--runtime', 'runc', '--privileged', '--cgroupns', 'host', '--network', 'host', ...limits, ...env, ...mounts, ...(cluster.more ?? []), ...(cluster.command ?? [image, ...container.args, '--attach-cgroup', cluster.attachCgroup])];
+  return ['run', '--detach', '--name', name, '--runtime', 'runc', ...rightsOf(container.securityContext), '--network', 'host', ...limits, ...env, ...mounts, ...(cluster.more ?? []), ...(cluster.command ?? [image, ...container.args, '--attach-cgroup', cluster.attachCgroup])];
+}
+
+/** A container with few rights sees its own part of cgroup2, as under kubelet. */
+function rightsOf(context: DaemonSet['container']['securityContext']): readonly string[] {
+  if (context.privileged) return ['--privileged', '--cgroupns', 'host'];
+  const { drop, add } = context.capabilities;
+  return ['--cgroupns', 'private', '--security-opt', 'seccomp=unconfined', '--security-opt', 'apparmor=unconfined', ...drop.map((one) => `--cap-drop=${one}`), ...add.map((one) => `--cap-add=${one}`)];
 }
 
 export function podman(...args: readonly string[]): string {

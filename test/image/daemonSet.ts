@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What kmesh.yaml says of its container, as far as a container engine can do it: volumes, arguments, environment, probes, limits. */
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
@@ -32,14 +34,22 @@ const container = z.strictObject({
   image: z.string(),
   imagePullPolicy: z.literal('IfNotPresent'),
   args: z.array(z.string()),
-  securityContext: z.strictObject({ privileged: z.literal(true) }),
+  securityContext: z.union([
+    z.strictObject({ privileged: z.literal(true) }),
+    z.strictObject({
+      privileged: z.literal(false),
+      seccompProfile: z.strictObject({ type: z.literal('Unconfined') }),
+      appArmorProfile: z.strictObject({ type: z.literal('Unconfined') }),
+      capabilities: z.strictObject({ drop: z.tuple([z.literal('ALL')]), add: z.array(z.string()) }),
+    }),
+  ]),
   env: z.array(variable),
   ports: z.array(z.strictObject({ name: z.string(), containerPort: z.int(), protocol: z.literal('TCP') })),
   startupProbe: probe,
   livenessProbe: probe,
   readinessProbe: probe,
   resources: z.strictObject({ requests: z.record(z.string(), z.string()), limits: z.strictObject({ memory: z.string().regex(/^\d+Mi$/) }) }),
-  volumeMounts: z.array(z.strictObject({ name: z.string(), mountPath: z.string(), mountPropagation: z.literal('Bidirectional').optional(), readOnly: z.boolean().optional() })),
+  volumeMounts: z.array(z.strictObject({ name: z.string(), mountPath: z.string(), mountPropagation: z.enum(['Bidirectional', 'HostToContainer']).optional(), readOnly: z.boolean().optional() })),
 });
 
 const metadata = z.strictObject({ name: z.string(), namespace: z.string(), labels: z.record(z.string(), z.string()).optional() });
@@ -87,9 +97,26 @@ const binding = z.strictObject({
 export type Volume = z.infer<typeof volume>;
 export type Probe = z.infer<typeof probe>;
 
-/** Everything of the file: documents in their order, DaemonSet and rights read field by field, so that a misspelt field is an error. */
-export function readKmeshYaml() {
-  const documents = parseAllDocuments(fs.readFileSync(path.join(ROOT, 'kmesh.yaml'), 'utf8')).map((one) => {
+export type DaemonSet = ReturnType<typeof readKmeshYaml>;
+
+/** Everything of kmesh.yaml: documents in their order, DaemonSet and rights read field by field, so that a misspelt field is an error. */
+export const readKmeshYaml = () => parseKmesh(fs.readFileSync(path.join(ROOT, 'kmesh.yaml'), 'utf8'));
+
+/** kmesh.yaml with a component of deploy/, as kustomize makes it. */
+export function withComponent(name: string): DaemonSet {
+  const folder = fs.mkdtempSync(path.join(tmpdir(), 'kmesh-component-'));
+  try {
+    // kustomize takes no absolute paths.
+    const at = (file: string): string => path.relative(fs.realpathSync(folder), path.join(ROOT, file));
+    fs.writeFileSync(path.join(folder, 'kustomization.yaml'), JSON.stringify({ kind: 'Kustomization', resources: [at('kmesh.yaml')], components: [at(`deploy/${name}`)] }));
+    return parseKmesh(execFileSync('kubectl', ['kustomize', '--load-restrictor=LoadRestrictionsNone', folder], { encoding: 'utf8' }));
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
+
+function parseKmesh(text: string) {
+  const documents = parseAllDocuments(text).map((one) => {
     if (one.errors.length > 0) throw one.errors[0];
     return one.toJS() as { kind: string; metadata: { name: string; namespace?: string } };
   });

@@ -6,7 +6,7 @@ import t from 'tap';
 import { parse } from 'yaml';
 import { ROOT } from '../helpers/node.js';
 import { shownKustomization } from '../kube/shownKustomization.js';
-import { readKmeshYaml } from './daemonSet.js';
+import { readKmeshYaml, withComponent } from './daemonSet.js';
 
 const { documents, set, pod, container, role, binding } = readKmeshYaml();
 
@@ -57,6 +57,16 @@ t.test('the component of the old volumes adds mounts with their volumes', async 
   t.same(at('/volumes'), ['linux-bpf', 'ko-build-path']);
   t.same(at('/containers/0/volumeMounts'), at('/volumes'));
   t.ok(added.every(({ value }) => value.mountPath !== undefined || /^(File|Directory)$/.test(value.hostPath?.type ?? '')), 'nothing is made on a node');
+});
+
+t.test('the component with capabilities changes rights and volumes, and nothing else', async (t) => {
+  const variant = withComponent('capabilities');
+  t.equal(variant.container.securityContext.privileged, false);
+  t.same(variant.container.volumeMounts.filter(({ mountPropagation }) => mountPropagation === 'Bidirectional'), [], 'which Kubernetes would refuse');
+  t.ok(variant.pod.volumes.every(({ hostPath }) => hostPath === undefined || hostPath.type === 'Directory' || hostPath.path === '/var/lib/kmesh'), 'nothing more is made on a node');
+  t.same(variant.container.volumeMounts.map(({ name }) => name).sort(), variant.pod.volumes.map(({ name }) => name).sort());
+  const kept = ({ securityContext: _rights, volumeMounts: _mounts, ...rest }: typeof container): object => rest;
+  t.same(kept(variant.container), kept(container));
 });
 
 t.test('the kustomization of the docs changes what it means to', async (t) => {
