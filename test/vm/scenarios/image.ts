@@ -11,7 +11,6 @@ import { isInserted, traces } from '../guest/traces.js';
 export const name = 'image';
 /** Under emulation the compilers take minutes. */
 export const limitSeconds = 1800;
-export const kernels = ['6.1', '6.12'];
 export const images: readonly ImageName[] = ['compat', 'prebuilt'];
 
 const UNFIT_BUNDLE = 12;
