@@ -43,7 +43,7 @@ t.test('as in kmesh.yaml: compiles, ready, steers, ends', async (t) => {
   t.ok(stop() < grace, 'inside its grace period');
   t.equal(exitCode(name), 0, logs(name));
   t.same(leftovers(), [], 'no mount, no pin');
-  t.same(fs.readdirSync('/var/lib/kmesh'), ['build'], 'the build stays for the next start');
+  t.same(fs.readdirSync('/var/lib/kmesh'), ['agent.lock', 'build'], 'the build stays for the next start');
   remove(name);
 });
 

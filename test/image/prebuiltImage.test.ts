@@ -20,7 +20,7 @@ t.teardown(() => remove(name));
 t.test('on its kernel it takes its bundle, and steers', async (t) => {
   podman(...podmanArguments(env('KMESH_TEST_PREBUILT'), name, cluster));
   await waitFor(name, container.readinessProbe);
-  t.match(logs(name), /the bundle \/kmesh\/bundles\/kmesh\.tar is for this kernel and is used/);
+  t.match(logs(name), /the bundle \/usr\/lib\/kmesh\/bundles\/kmesh\.tar is for this kernel and is used/);
   t.match(await answer(cgroup, 'http://10.96.0.10/'), /^v/);
   podman('stop', '--time', String(pod.terminationGracePeriodSeconds), name);
   t.equal(exitCode(name), 0, logs(name));
