@@ -75,9 +75,10 @@ export async function ended(name: string): Promise<number> {
   throw new Error(`the container goes on:\n${logs(name)}`);
 }
 
-/** Asks as kubelet does, until the probe succeeds, the container ends, or the probe's own patience does. @throws with the log */
+/** Asks as kubelet does, until the probe succeeds, the container ends, or the time is over that kubelet gives a container to start. @throws with the log */
 export async function waitFor(name: string, probe: Probe): Promise<void> {
-  const deadline = Date.now() + probe.periodSeconds * probe.failureThreshold * 1000;
+  const { startupProbe } = readKmeshYaml().container;
+  const deadline = Date.now() + startupProbe.periodSeconds * startupProbe.failureThreshold * 1000;
   for (;;) {
     if ((await ask(probe)) === 200) return;
     if (exitCode(name) !== undefined) throw new Error(`the container ended:\n${logs(name)}`);
