@@ -43,7 +43,7 @@ t.test('the browser has the phases, the capabilities and the daemon in tables', 
   t.match(dom, /<h1>Kmesh on [^<]+: <span class="good">ready<\/span><\/h1>/);
   t.match(dom, /<td>L4 steering, IPv4<\/td><td class="state good">on<\/td>/);
   for (const phase of ['detect-kernel', 'compile-bpf', 'supervise-daemon']) t.match(dom, new RegExp(`<td>${phase}</td><td class="state good">done</td><td class="n">\\d+</td>`));
-  t.match(dom, /running, pid \d+/);
+  t.match(dom, /<p>ready, pid \d+, started again 0 times<\/p>/);
 });
 
 t.test('it draws the whole page', async (t) => {
