@@ -22,7 +22,7 @@ import { CAPABILITY_NAMES } from './requirements.js';
 import { SEQUENCE } from './sequence.js';
 import { reapOrphans } from './reaper.js';
 import { logError } from './report.js';
-import { takeSignals } from './supervisor/signals.js';
+import { IDLE_SIGNALS, takeSignals } from './supervisor/signals.js';
 import { Board } from './status/board.js';
 import { sys } from './sys.js';
 import { sysForKernel } from './sysForKernel.js';
@@ -65,7 +65,7 @@ async function onNode(line: Exclude<CommandLine, { command: 'help' | 'version' |
   if (command === 'run' || command === 'cleanup') await requirePrivileges(sys);
   const log = createLogger(options.logLevel, options.logFormat, command === 'plan' ? 2 : 1);
   lastWords.tell = (error) => logError(log, options.logFormat, error);
-  const signals = takeSignals((signal, passedOn) => log.info(passedOn ? `${signal} is passed on to kmesh-daemon` : `${signal} came and nobody takes it: kmesh-daemon does not run`));
+  const signals = takeSignals((signal, passedOn) => log[IDLE_SIGNALS.includes(signal) ? 'debug' : 'info'](passedOn ? `${signal} is passed on to kmesh-daemon` : `${signal} came and nobody takes it: kmesh-daemon does not run`));
   // A cleanup that is cut short would leave things half done.
   const stop = command === 'cleanup' ? new AbortController().signal : signals.stop;
   if (command !== 'plan') await reapOrphans(sys, isOwnChild);

@@ -47,12 +47,19 @@ export async function lookAtPlace(ctx: Context, folder: string): Promise<Place> 
   const entry = await look(() => ctx.sys.stat(folder));
   if (entry?.kind !== 'directory') throw failure(ctx, 'KM_MOUNT_POINT', `${folder} is not a directory`);
   const path = await look(() => ctx.sys.realPath(folder));
-  const mounted = topMountAt(await readMounts(ctx), path);
+  const top = topMountAt(await readMounts(ctx), path);
+  const mounted = top !== undefined && isBareMountPoint(top) ? undefined : top;
   if (mounted === undefined && (await look(() => ctx.sys.list(path))).length > 0) {
     throw failure(ctx, 'KM_MOUNT_POINT', `${path} holds files that a mount would hide`);
   }
   return { path, mounted };
 }
+
+/**
+ * The kernel's own empty folder for a file system, itself bound to the place: what a container gets of a node on which nobody has
+ * mounted it (kernel/bpf/inode.c and kernel/cgroup/cgroup.c: sysfs_create_mount_point).
+ */
+const isBareMountPoint = ({ fsType, root }: Mount): boolean => fsType === 'sysfs' && ['/fs/bpf', '/fs/cgroup'].includes(root);
 
 async function makeFolders(ctx: Context, folder: string): Promise<readonly string[]> {
   try {

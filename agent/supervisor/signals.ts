@@ -10,6 +10,9 @@ export const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const;
  */
 export const FORWARDED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGSTKFLT', 'SIGCONT', 'SIGTSTP', 'SIGURG', 'SIGXCPU', 'SIGXFSZ', 'SIGWINCH', 'SIGPWR'] as const;
 
+/** What means nothing to a process that does not ask for it (signal(7)), and comes often: runtimes in Go send themselves SIGURG, and runc passes it on. */
+export const IDLE_SIGNALS: readonly ForwardedSignal[] = ['SIGCONT', 'SIGURG', 'SIGWINCH'];
+
 export type ForwardedSignal = (typeof FORWARDED_SIGNALS)[number];
 
 /** Where signals go that are not for the agent: to nobody while no daemon runs. */

@@ -140,8 +140,10 @@ t.test('comes up, holds, and on SIGTERM leaves nothing but the build cache', asy
   t.same([1n, 16n, 19n, 21n, 39n].map((bit) => (bounds >> bit) & 1n), [0n, 0n, 0n, 0n, 1n], 'than BPF: no DAC_OVERRIDE, SYS_MODULE, SYS_PTRACE, SYS_ADMIN');
   t.same(openBelow(state), [], 'whatever the umask, nothing in the state folder is for others');
 
+  agent.kill('SIGURG');
   agent.kill('SIGTERM');
   t.equal(await exit, 0);
+  t.match(lines.find(({ msg }) => String(msg).startsWith('SIGURG')), { level: 20 }, 'what a runtime sends all the time is not worth a line');
   t.notMatch(JSON.stringify(lines), SECRET, 'secrets in options and environment are not logged');
   t.same(readDiary(root).map(([, event]) => event), ['start', 'SIGTERM']);
   t.equal(readFileSync('/proc/self/mountinfo', 'utf8'), before);

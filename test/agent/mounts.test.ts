@@ -77,6 +77,31 @@ t.test('a mount that took the place of ours is not unmounted', async (t) => {
   t.equal(typeAt(bpfFsPath), 'bpf');
 });
 
+t.test('bpffs is mounted over the bare folder of the kernel that a node without it hands to a container', async (t) => {
+  const folder = temporaryFolder(t);
+  const ctx = testContext(folder);
+  const [sysfs, place] = [path.join(folder, 'sysfs'), ctx.options.bpfFsPath];
+  for (const one of [sysfs, place]) mkdirSync(one);
+  run('mount', ['-t', 'sysfs', 'sysfs', sysfs]);
+  t.teardown(() => run('umount', [sysfs]));
+  run('mount', ['--bind', path.join(sysfs, 'fs/bpf'), place]);
+  t.teardown(() => run('umount', [place]));
+  await mountFilesystems.run(ctx);
+  t.equal(typeAt(place), 'bpf');
+  await undo(ctx, 'all');
+  t.equal(typeAt(place), 'sysfs');
+});
+
+t.test('another folder of sysfs is foreign', async (t) => {
+  const ctx = testContext(temporaryFolder(t));
+  const place = ctx.options.bpfFsPath;
+  mkdirSync(place);
+  run('mount', ['--bind', '/sys/fs/cgroup/..', place]);
+  t.teardown(() => run('umount', [place]));
+  await t.rejects(mountFilesystems.run(ctx), { code: 'KM_MOUNT_FOREIGN' });
+  await undo(ctx, 'run');
+});
+
 t.test('a place that cannot be used is a coded error, and the way back is clean', async (t) => {
   const cases: readonly (readonly [string, string, (place: string) => void])[] = [
     ['a foreign file system', 'KM_MOUNT_FOREIGN', (place) => (mkdirSync(place), void run('mount', ['-t', 'tmpfs', 'foreign', place]))],
