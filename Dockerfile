@@ -9,6 +9,7 @@
 #   SOURCE_DATE_EPOCH   seconds that the files of the packages are dated with
 ARG BASE=openeuler/openeuler:24.03-lts
 
+# The steps of Dockerfile.compat: on one base they are run once for both.
 FROM ${BASE} AS build
 WORKDIR /src
 COPY packaging/install.sh packaging/
@@ -19,22 +20,29 @@ COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN node scripts/generate-protos.mjs && node scripts/build.mjs
-# The steps up to here are those of Dockerfile.compat: on one base they are run once.
+
+FROM ${BASE} AS bundle
+WORKDIR /src
+COPY packaging/install.sh packaging/
 RUN packaging/install.sh bpf module
 ARG KERNEL_PACKAGES=
 RUN set -- ; for name in ${KERNEL_PACKAGES}; do set -- "$@" "=$name"; done; [ $# = 0 ] || packaging/install.sh "$@"
+COPY --from=build /src /src
 ARG KERNEL_RELEASE=
 ARG KERNEL_HEADERS=
 RUN packaging/node/node_modules/node-linux-*/bin/node agent.js bundle --state-dir=/tmp/state --output=/tmp/kmesh.tar \
     ${KERNEL_RELEASE:+--kernel-release=${KERNEL_RELEASE}} ${KERNEL_HEADERS:+--kernel-headers=${KERNEL_HEADERS}} ${KERNEL_PACKAGES:+--require=l7}
+
+FROM build AS package
+COPY --from=bundle /tmp/kmesh.tar /tmp/
 ARG SOURCE_DATE_EPOCH=
 RUN packaging/image.sh package /packages --bundle=/tmp/kmesh.tar
 
 FROM ${BASE}
 COPY packaging/install.sh packaging/image.sh /tmp/kmesh/
 # A layer is made anew when files change that are copied, not those that are mounted.
-COPY --from=build /packages/SHA256SUMS /tmp/kmesh/
-RUN --mount=type=bind,from=build,source=/packages,target=/mnt /tmp/kmesh/image.sh install /mnt
+COPY --from=package /packages/SHA256SUMS /tmp/kmesh/
+RUN --mount=type=bind,from=package,source=/packages,target=/mnt /tmp/kmesh/image.sh install /mnt
 WORKDIR /usr/lib/kmesh
 ARG KERNEL_RELEASE=
 ARG VERSION=
