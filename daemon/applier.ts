@@ -25,6 +25,13 @@ export interface Applied {
   readonly durationMs: number;
 }
 
+/** What earlier processes left in the maps. */
+export interface Inherited {
+  readonly contents: MapContents;
+  /** false: programs with the maps of another layout are in force; these maps share with theirs the sockets, counters and names alone. */
+  readonly whole: boolean;
+}
+
 interface Submission {
   readonly resources: Resources;
   readonly complete: Complete;
@@ -45,18 +52,21 @@ export class Applier {
   #next: Submission | undefined;
   #running: Promise<void> | undefined;
   #warned = new Set<string>();
+  /** Programs with other maps use the same counters and names. */
+  #sharing: boolean;
   #applied: Applied;
 
   /**
-   * @param adopted what an earlier process left in the maps; undefined when they are new.
-   * @param onApplied called after each configuration that was written.
+   * @param inherited undefined when all maps are new.
+   * @param onApplied called after each configuration that was written; has the programs with these maps in force when it returns.
    */
-  constructor(maps: MapWriter, adopted: MapContents | undefined, log: Logger, onApplied: (applied: Applied) => void | Promise<void>) {
+  constructor(maps: MapWriter, inherited: Inherited | undefined, log: Logger, onApplied: (applied: Applied) => void | Promise<void>) {
     this.#maps = maps;
     this.#log = log;
     this.#onApplied = onApplied;
-    this.#image = createImage(adopted);
-    this.#applied = { model: undefined, appliedAt: undefined, stale: adopted !== undefined, error: undefined, operations: 0, durationMs: 0 };
+    this.#image = createImage(inherited?.contents);
+    this.#sharing = inherited?.whole === false;
+    this.#applied = { model: undefined, appliedAt: undefined, stale: inherited?.whole === true, error: undefined, operations: 0, durationMs: 0 };
   }
 
   get applied(): Applied {
@@ -89,17 +99,13 @@ export class Applier {
     const started = performance.now();
     try {
       const model = this.#build(this.#applied.stale ? withoutUnanswered(resources, complete) : resources);
-      const { operations, image } = plan(this.#image, model, {
-        sweep: { frontends: complete.listeners && complete.routes, clusters: complete.clusters && complete.endpoints },
-      });
-      await this.#maps.apply(operations);
-      this.#image = image;
+      const operations = await this.#write(model, complete);
       this.#applied = {
         model,
         appliedAt: new Date(),
         stale: this.#applied.stale && !all(complete),
         error: undefined,
-        operations: operations.length,
+        operations,
         durationMs: performance.now() - started,
       };
     } catch (error) {
@@ -108,6 +114,27 @@ export class Applier {
     }
     this.#report();
     await this.#onApplied(this.#applied);
+    if (this.#sharing) await this.#sweepShared(this.#applied.model!, complete);
+  }
+
+  /** @returns number of operations */
+  async #write(model: MeshModel, complete: Complete): Promise<number> {
+    const { operations, image } = plan(this.#image, model, {
+      sweep: { frontends: complete.listeners && complete.routes, clusters: complete.clusters && complete.endpoints, shared: !this.#sharing },
+    });
+    await this.#maps.apply(operations);
+    this.#image = image;
+    return operations.length;
+  }
+
+  /** The programs of the other layout are gone: what only they used goes, too. */
+  async #sweepShared(model: MeshModel, complete: Complete): Promise<void> {
+    this.#sharing = false;
+    try {
+      await this.#write(model, complete);
+    } catch (error) {
+      this.#failed(error as Error);
+    }
   }
 
   /** The maps hold a part of the change: read back what is true, and keep serving it. */

@@ -60,19 +60,23 @@ const MODULE_LOOK_MS = 1000;
 
 /**
  * Adopted maps come into force with this process's programs at once. New maps are filled first: until then no
- * program is attached, or those of another map layout go on with theirs.
+ * program is attached, or those of another map layout go on with theirs (docs/decisions/0013).
  */
 function createApplier(dataplane: Dataplane, steering: Steering, log: Logger): Applier {
   const onApplied = ({ model }: Applied): void => {
     steering.attach();
     if (model) steering.configured(model);
   };
-  if (!dataplane.adopted) return new Applier(dataplane, undefined, log, onApplied);
+  if (!dataplane.adopted) {
+    if (!dataplane.sharing) return new Applier(dataplane, undefined, log, onApplied);
+    log.info('programs with maps of another layout are in force; they go on until the maps of this layout are filled');
+    return new Applier(dataplane, { contents: dataplane.read(), whole: false }, log, onApplied);
+  }
   for (const kept of dataplane.keptSizes) log.warn(kept, `map ${kept.map} keeps the size it was created with; stop with --on-stop cleanup to change it`);
   const adopted = dataplane.read();
   steering.attach();
   log.info({ frontends: adopted.frontends.length, clusters: adopted.clusters.length }, 'adopted the pinned maps; stale until the control plane answers');
-  return new Applier(dataplane, adopted, log, onApplied);
+  return new Applier(dataplane, { contents: adopted, whole: true }, log, onApplied);
 }
 
 export const xdsOptions = (options: DaemonOptions): XdsOptions => ({

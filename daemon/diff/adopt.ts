@@ -3,6 +3,7 @@ import { frontendKey } from '../model/types.js';
 import { adoptRouteTables, type TakeSplit } from './adoptRoutes.js';
 import { endpointsOf } from './clusters.js';
 import type { ClusterImage, FrontendImage, Image, ListenerImage, RouteTableImage, Table } from './image.js';
+import type { NamedIds } from './ids.js';
 import { nextIds } from './nextIds.js';
 import type { MapContents, NameKey, Operation, SlotRecord, SplitRecord } from './operations.js';
 
@@ -36,8 +37,19 @@ export function createImage(contents: MapContents = NOTHING): Image {
   splits.addLeft(orphans);
   adoptNames(contents, { listener: listeners, cluster: clusters, routes: routeTables, vhost: vhostsOf(routeTables) }, orphans);
   const missing = adoptStates(contents, listeners, clusters, orphans);
-  return { frontends, listeners, clusters, routeTables, source: undefined, nextIds: nextIds(contents), missing, orphans };
+  const namedIds = { listener: unusedNames(contents, 'listener', idsOf(listeners.values())), cluster: unusedNames(contents, 'cluster', usedClusters(contents)) };
+  return { frontends, listeners, clusters, routeTables, source: undefined, nextIds: nextIds(contents), namedIds, missing, orphans };
 }
+
+/** Names of a kind whose ids nothing but counters has. Of a name that stands twice the first id counts. */
+function unusedNames(contents: MapContents, kind: keyof NamedIds, used: ReadonlySet<number>): ReadonlyMap<string, number> {
+  const unused = new Map<string, number>();
+  for (const { key, name } of contents.names) if (key.kind === kind && !used.has(key.id) && !unused.has(name)) unused.set(name, key.id);
+  return unused;
+}
+
+/** An id with slots of a cluster that is not there any more is not for another one: those slots go. */
+const usedClusters = ({ clusters, slots }: MapContents): Set<number> => new Set([...clusters.map(({ id }) => id), ...slots.map(({ key }) => key.clusterId)]);
 
 /** The names of ids of one kind. A name that stands twice counts once: the other id is nameless. */
 function namesById(contents: MapContents, kind: NameKey['kind']): (id: number) => string {

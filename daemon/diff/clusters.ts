@@ -17,7 +17,7 @@ const NO_LIMIT = 0xffffffff;
  * after its new slots, one that shrinks before its old ones go.
  */
 export function planCluster(schedule: Schedule, ids: IdAllocator, before: ClusterImage | undefined, cluster: Cluster, name: string): ClusterImage {
-  const id = before?.id ?? ids.take('cluster');
+  const id = before?.id ?? ids.takeFor('cluster', name);
   if (!before) {
     schedule.name({ kind: 'cluster', id }, name);
     schedule.state('km_cluster_state', id);

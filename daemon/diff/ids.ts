@@ -16,12 +16,35 @@ export interface NextIds {
 export const FIRST_ID = 1;
 const LAST_ID = 0xffffffff;
 
-/** Hands out ids from `next` on. */
+/** Ids by stored name that are in km_name, though no record of the maps has them: those of another map layout may. */
+export interface NamedIds {
+  readonly listener: ReadonlyMap<string, number>;
+  readonly cluster: ReadonlyMap<string, number>;
+}
+
+export const NO_NAMED_IDS: NamedIds = { listener: new Map(), cluster: new Map() };
+
+/** Hands out ids from `next` on; to a listener or a cluster that has one by its name, that one. */
 export class IdAllocator {
   readonly #next: { -readonly [K in keyof NextIds]: number };
+  readonly #named: NamedIds;
+  readonly #revived = { listener: new Set<number>(), cluster: new Set<number>() };
 
-  constructor(next: NextIds) {
+  constructor(next: NextIds, named: NamedIds) {
     this.#next = { ...next };
+    this.#named = named;
+  }
+
+  takeFor(kind: keyof NamedIds, storedName: string): number {
+    const id = this.#named[kind].get(storedName);
+    if (id === undefined) return this.take(kind);
+    this.#revived[kind].add(id);
+    return id;
+  }
+
+  /** The ids that were handed out by name. */
+  get revived(): Readonly<Record<keyof NamedIds, ReadonlySet<number>>> {
+    return this.#revived;
   }
 
   take(kind: keyof NextIds): number {

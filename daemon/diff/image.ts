@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { HostDomain, RouteProgram, RouteTable } from '../model/routeTable.js';
 import type { Cluster, Frontend, MeshModel } from '../model/types.js';
-import type { NextIds } from './ids.js';
+import type { NamedIds, NextIds } from './ids.js';
 import type { ClusterRecord, FrontendRecord, FrontendRecordKey, Operation, SlotRecord, SplitRecord, StepRecord } from './operations.js';
 
 /** A table of slots as the kernel holds it; undefined where a slot is missing (only after an unclean stop). */
@@ -78,6 +78,8 @@ export interface Image {
   /** The model's frontends that these are, when they are exactly those: the same map again needs no look at each. */
   readonly source: MeshModel['frontends'] | undefined;
   readonly nextIds: NextIds;
+  /** Of `orphans`: who comes back by its name has its counters again. */
+  readonly namedIds: NamedIds;
   /** Counters that an unclean stop left out: written by the next plan. */
   readonly missing: readonly Operation[];
   /** Entries that nothing leads to: removed by a later plan. */

@@ -47,7 +47,7 @@ export class ListenerTable {
   }
 
   #create(name: string): ListenerImage {
-    const id = this.#ids.take('listener');
+    const id = this.#ids.takeFor('listener', name);
     this.#schedule.name({ kind: 'listener', id }, name);
     this.#schedule.state('km_listener_state', id);
     return { id, frontends: 0 };

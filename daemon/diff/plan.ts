@@ -2,7 +2,7 @@
 import type { Frontend, MeshModel } from '../model/types.js';
 import { planCluster, planClusterRemoval } from './clusters.js';
 import { clustersOf, planFrontend, planFrontendRemoval, planWithout } from './frontends.js';
-import { IdAllocator } from './ids.js';
+import { IdAllocator, NO_NAMED_IDS } from './ids.js';
 import type { ClusterImage, FrontendImage, Image, ListenerImage } from './image.js';
 import { ListenerTable } from './listeners.js';
 import { storedName } from './names.js';
@@ -19,6 +19,8 @@ export interface Sweep {
   /** Frontends and route tables. */
   readonly frontends: boolean;
   readonly clusters: boolean;
+  /** Counters and names that nothing leads to any more; false while programs with the maps of another layout are in force, which use them. */
+  readonly shared: boolean;
 }
 
 export interface Plan {
@@ -45,15 +47,16 @@ interface Work {
  * @throws RangeError when the ids of a kind are used up.
  */
 export function plan(image: Image, model: MeshModel, { sweep }: { readonly sweep: Sweep }): Plan {
-  const work: Work = { schedule: new Schedule(), ids: new IdAllocator(image.nextIds), image, model, sweep };
+  const work: Work = { schedule: new Schedule(), ids: new IdAllocator(image.nextIds, image.namedIds), image, model, sweep };
   const { clusters, renumbered, gone } = planClusters(work);
   const clusterIds: ClusterIds = (name) => clusters.get(storedName(name))?.id ?? 0;
   const routes = planRouteTables({ ...work, clusterIds, renumbered }, image.routeTables, model.routeTables, sweep, gone);
   const { frontends, listeners } = planFrontends(work, { clusterIds, renumbered, gone, ...routes });
   const nextIds = work.ids.next;
   const source = frontends.size === model.frontends.size ? model.frontends : undefined;
-  const { operations, retained } = work.schedule.finish(image.missing, image.orphans, nextIds);
-  return { operations, image: { frontends, listeners, clusters, routeTables: routes.tables, source, nextIds, missing: [], orphans: retained } };
+  const { operations, retained } = work.schedule.finish(image.missing, image.orphans, work.ids, !sweep.shared);
+  const namedIds = sweep.shared ? NO_NAMED_IDS : image.namedIds;
+  return { operations, image: { frontends, listeners, clusters, routeTables: routes.tables, source, nextIds, namedIds, missing: [], orphans: retained } };
 }
 
 interface PlannedClusters {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { NextIds } from './ids.js';
+import type { IdAllocator, NextIds } from './ids.js';
 import type {
   ClusterRecord,
   DomainRecordKey,
@@ -154,16 +154,20 @@ export class Schedule {
 
   /**
    * @param missing counters to write and @param orphans entries to remove that were left by an unclean stop, or retained.
-   * @param nextIds after this plan.
+   * @param ids after this plan.
+   * @param keep retains counters and names, which programs with other maps may use.
    */
-  finish(missing: readonly Operation[], orphans: readonly Operation[], nextIds: NextIds): { operations: Operation[]; retained: Operation[] } {
+  finish(missing: readonly Operation[], orphans: readonly Operation[], ids: IdAllocator, keep: boolean): { operations: Operation[]; retained: Operation[] } {
+    const nextIds = ids.next;
     const routes = [this.#splits, this.#steps, this.#vhosts, this.#domains, this.#routes, this.#withdrawnDomains];
     const frontends = [this.#frontendSplits, this.#frontends, this.#withdrawn];
     const written = [this.#names, missing, this.#states, this.#slots, this.#clusters, ...routes, ...frontends, this.#emptied].flat();
     const oldRoutes = [this.#oldRoutes, this.#oldDomains, this.#oldVhosts, this.#oldSteps];
-    const old = [...oldRoutes, this.#oldSplits, this.#oldClusters, this.#oldSlots, this.#oldStates, this.#oldNames, orphans].flat();
-    const retained = old.filter((operation) => removesLastId(operation, nextIds));
-    const removed = retained.length === 0 ? old : old.filter((operation) => !retained.includes(operation));
+    const left = orphans.filter((operation) => !isRevived(operation, ids));
+    const old = [...oldRoutes, this.#oldSplits, this.#oldClusters, this.#oldSlots, this.#oldStates, this.#oldNames, left].flat();
+    const retained = old.filter((operation) => removesLastId(operation, nextIds) || (keep && isShared(operation)));
+    const staying = new Set(retained);
+    const removed = retained.length === 0 ? old : old.filter((operation) => !staying.has(operation));
     return { operations: removed.length === 0 ? written : [...written, { op: 'barrier' }, ...removed], retained };
   }
 }
@@ -178,6 +182,19 @@ function removesLastId(operation: Operation, nextIds: NextIds): boolean {
   if (operation.map === 'km_cluster_state') return operation.key === nextIds.cluster - 1;
   return operation.map === 'km_endpoint_state' && operation.key === nextIds.endpoint - 1;
 }
+
+/** Whether an entry without an owner has one again. */
+function isRevived(operation: Operation, { revived }: IdAllocator): boolean {
+  if (operation.op !== 'delete') return false;
+  if (operation.map === 'km_listener_state') return revived.listener.has(operation.key);
+  if (operation.map === 'km_cluster_state') return revived.cluster.has(operation.key);
+  if (operation.map !== 'km_name') return false;
+  const { kind, id } = operation.key;
+  return (kind === 'listener' || kind === 'cluster') && revived[kind].has(id);
+}
+
+/** Counters and names are the same maps in every layout. */
+const isShared = (operation: Operation): boolean => operation.op !== 'barrier' && (operation.map === 'km_name' || operation.map.endsWith('_state'));
 
 const FULL_LENGTH = { 4: 32, 6: 128 } as const;
 

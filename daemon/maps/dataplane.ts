@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { MapContents, Operation } from '../diff/operations.js';
 import { attachHooks, type AttachedHook } from './attach.js';
-import { closeObject, loadObject, type KeptSize, type LoadedObject } from './load.js';
+import { closeObject, loadObject, type LoadedObject } from './load.js';
+import { pinMaps, type KeptSize } from './mapSet.js';
 import { KMESH_MODULE, readModule, readModuleCounters, type ModulePlace, type ModuleState } from './module.js';
 import { otherMapsFolders, checkPinRoot, removeMaps } from './pins.js';
 import { readContents, readCounters, readTotals, type Counters, type Totals } from './read.js';
@@ -12,7 +13,7 @@ import { applyOperations } from './write.js';
 export { DATAPLANE_ERRORS, DataplaneError, type DataplaneErrorCode } from './errors.js';
 export { removePins, type RemovedPins } from './pins.js';
 export type { AttachedHook } from './attach.js';
-export type { KeptSize } from './load.js';
+export type { KeptSize } from './mapSet.js';
 export { reasonName } from './layout.js';
 export type { Counters, Totals } from './read.js';
 export type { MapSizes } from './records.js';
@@ -43,12 +44,14 @@ export class Dataplane {
   readonly #module: ModulePlace;
   readonly #loaded: LoadedObject;
   readonly #requests: Requests;
+  #pinned: boolean;
 
   private constructor(options: DataplaneOptions, loaded: LoadedObject) {
     const { object, maps, requestsRefused } = loaded;
     this.#options = options;
     this.#module = options.module ?? KMESH_MODULE;
     this.#loaded = loaded;
+    this.#pinned = loaded.adopted;
     this.#requests = new Requests({ object, map: maps.km_request, pinRoot: options.pinRoot, module: this.#module, refused: requestsRefused });
   }
 
@@ -68,6 +71,11 @@ export class Dataplane {
     return this.#loaded.adopted;
   }
 
+  /** The maps are new, but for those of sockets, counters and names, which the programs of another layout use, too. */
+  get sharing(): boolean {
+    return this.#loaded.sharing;
+  }
+
   /** Adopted maps whose size is not the one asked for. */
   get keptSizes(): readonly KeptSize[] {
     return this.#loaded.keptSizes;
@@ -75,12 +83,15 @@ export class Dataplane {
 
   /**
    * Brings the programs into force, in the place of those of an earlier process where there are some. With new
-   * maps, write them first: programs that meet empty maps let all connections pass.
+   * maps, write them first: programs that meet empty maps let all connections pass, and the next process adopts what
+   * is pinned here.
    *
    * @throws DataplaneError
    */
   attach(): AttachedHook[] {
     const { cgroupPath, pinRoot } = this.#options;
+    if (!this.#pinned) pinMaps(this.#loaded.declared, pinRoot);
+    this.#pinned = true;
     const attached = this.#requests.replace(() => attachHooks(this.#loaded.object, cgroupPath, pinRoot));
     for (const folder of otherMapsFolders(this.#options.pinRoot)) removeMaps(folder);
     return attached;

@@ -1,26 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 import fs from 'node:fs';
-import path from 'node:path';
 import { DataplaneError, LibbpfError, withCode } from './errors.js';
 import { STRUCTS } from './layout.js';
 import { call, callForEffect, callForPointer, callForString, tryCall, tryCallForPointer, type Pointer } from './libbpf.js';
 import { BpfMap } from './map.js';
-import { makeMapsFolder, mapsFolder } from './pins.js';
+import { adoptMaps, type DeclaredMaps, type KeptSize } from './mapSet.js';
 import { ALL_MAP_NAMES, MAP_NAMES, RECORDS, type AnyMapName, type MapSizes } from './records.js';
-
-/** A pinned map whose size is not the one that was asked for, and that was kept. */
-export interface KeptSize {
-  readonly map: AnyMapName;
-  readonly entries: number;
-  readonly wanted: number;
-  readonly option: string;
-}
+import { shapeOf } from './shape.js';
 
 export interface LoadedObject {
   readonly object: Pointer;
+  readonly declared: DeclaredMaps;
   readonly maps: Readonly<Record<AnyMapName, BpfMap>>;
   /** The maps are those that an earlier process pinned. */
   readonly adopted: boolean;
+  /** The maps are new, but for those that another set has, too. */
+  readonly sharing: boolean;
   readonly keptSizes: readonly KeptSize[];
   /** Why the kernel does not let programs read requests; undefined when it does. */
   readonly requestsRefused: string | undefined;
@@ -28,7 +23,7 @@ export interface LoadedObject {
 
 /**
  * Loads the object's programs with the pinned maps, if there is a whole set of the same form, else with new
- * ones, which it pins. A set with holes is not adopted: its records name ids that are in the holes.
+ * ones, of which nothing is pinned yet. A set with holes is not adopted: its records name ids that are in the holes.
  *
  * A kernel that refuses the programs is asked again with less: without the helpers of Kmesh's own kernel patches, then
  * without the code that reads requests. One that is locked down for confidentiality has no bpf_probe_read_kernel, and
@@ -62,10 +57,9 @@ function loadWith(settings: Settings, objectFile: string, pinRoot: string, sizes
     const declared = declaredMaps(object, objectFile);
     setSizes(declared, sizes);
     setSettings(object, objectFile, settings);
-    const { adopted, keptSizes } = adoptMaps(declared, mapsFolder(pinRoot));
+    const reuse = adoptMaps(declared, pinRoot);
     withCode('KM_BPF_LOAD', objectFile, () => call('bpf_object__load', object));
-    if (!adopted) pinMaps(declared, makeMapsFolder(pinRoot));
-    return { object, maps: openMaps(declared), adopted, keptSizes, requestsRefused: undefined };
+    return { object, declared, maps: openMaps(declared), ...reuse, requestsRefused: undefined };
   } catch (error) {
     closeObject(object);
     throw error;
@@ -88,8 +82,6 @@ function openObject(file: string): Pointer {
   if (!fs.existsSync(file)) throw new DataplaneError('KM_BPF_OBJECT', `${file} does not exist`);
   return withCode('KM_BPF_OBJECT', file, () => callForPointer('bpf_object__open_file', file, null));
 }
-
-type DeclaredMaps = ReadonlyMap<AnyMapName, Pointer>;
 
 function* mapsOf(object: Pointer): Generator<readonly [string, Pointer]> {
   for (let map = tryCallForPointer('bpf_object__next_map', object, null); map !== undefined; map = tryCallForPointer('bpf_object__next_map', object, map)) {
@@ -130,71 +122,6 @@ function setSettings(object: Pointer, file: string, { ownGid, requests, vendor }
   value.writeUInt32LE(vendor ? 1 : 0, fields.vendor);
   if (rodata === undefined || shapeOf(rodata).valueSize !== size) throw new DataplaneError('KM_BPF_OBJECT', `${file}: .rodata is not km_settings alone`);
   call('bpf_map__set_initial_value', rodata, value, size);
-}
-
-interface Shape {
-  readonly type: number;
-  readonly keySize: number;
-  readonly valueSize: number;
-  readonly maxEntries: number;
-  readonly flags: number;
-}
-
-function shapeOf(map: Pointer): Shape {
-  return {
-    type: tryCall('bpf_map__type', map),
-    keySize: tryCall('bpf_map__key_size', map),
-    valueSize: tryCall('bpf_map__value_size', map),
-    maxEntries: tryCall('bpf_map__max_entries', map),
-    flags: tryCall('bpf_map__map_flags', map),
-  };
-}
-
-/** struct bpf_map_info (uapi bpf.h): type, id, key size, value size, entries, flags; more follows. */
-function shapeOfFd(fd: number): Shape {
-  const info = Buffer.alloc(128);
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(info.length);
-  call('bpf_obj_get_info_by_fd', fd, info, length);
-  return {
-    type: info.readUInt32LE(0),
-    keySize: info.readUInt32LE(8),
-    valueSize: info.readUInt32LE(12),
-    maxEntries: info.readUInt32LE(16),
-    flags: info.readUInt32LE(20),
-  };
-}
-
-function sameForm(a: Shape, b: Shape): boolean {
-  return a.type === b.type && a.keySize === b.keySize && a.valueSize === b.valueSize && a.flags === b.flags;
-}
-
-function adoptMaps(declared: DeclaredMaps, folder: string): { adopted: boolean; keptSizes: KeptSize[] } {
-  const fds = new Map<AnyMapName, number>();
-  try {
-    for (const name of declared.keys()) {
-      const fd = tryCall('bpf_obj_get', path.join(folder, name));
-      if (fd >= 0) fds.set(name, fd);
-    }
-    const whole = [...declared].every(([name, map]) => fds.has(name) && sameForm(shapeOfFd(fds.get(name)!), shapeOf(map)));
-    if (!whole) return { adopted: false, keptSizes: [] };
-    const keptSizes = MAP_NAMES.flatMap((name) => keptSize(name, declared.get(name)!, fds.get(name)!));
-    for (const [name, fd] of fds) call('bpf_map__reuse_fd', declared.get(name)!, fd);
-    return { adopted: true, keptSizes };
-  } finally {
-    // libbpf works with a duplicate.
-    for (const fd of fds.values()) fs.closeSync(fd);
-  }
-}
-
-function keptSize(map: keyof typeof RECORDS, declared: Pointer, fd: number): KeptSize[] {
-  const entries = shapeOfFd(fd).maxEntries;
-  const wanted = shapeOf(declared).maxEntries;
-  return entries === wanted ? [] : [{ map, entries, wanted, option: RECORDS[map].option }];
-}
-
-function pinMaps(declared: DeclaredMaps, folder: string): void {
-  for (const [name, map] of declared) withCode('KM_BPF_FS', name, () => call('bpf_map__pin', map, path.join(folder, name)));
 }
 
 function openMaps(declared: DeclaredMaps): Record<AnyMapName, BpfMap> {

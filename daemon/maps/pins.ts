@@ -11,7 +11,8 @@ const BPF_FS_MAGIC = 0xcafe4a11;
 /** The folders below the root of the pins. Names in a BPF file system hold no dot (kernel/bpf/inode.c). */
 const LINKS = 'links';
 const FOLDER_MODE = 0o700;
-const MAPS = /^maps-v[0-9]+$/;
+const SET = /^maps-v[0-9]+$/;
+const MAPS = /^maps-v[0-9]+(_next)?$/;
 
 /** The link to the tracepoint of kmesh.ko, which holds the module; the agent gives it up before it removes the module. */
 export const REQUEST_LINK = 'request';
@@ -40,20 +41,45 @@ export function makeLinksFolder(root: string): void {
   fs.mkdirSync(path.join(root, LINKS), { recursive: true, mode: FOLDER_MODE });
 }
 
+/** Where a set of maps is put together. */
+const nextMapsFolder = (root: string): string => `${mapsFolder(root)}_next`;
+
 /**
- * An empty folder for new maps, in the place of whatever set of maps was there.
+ * An empty folder for a new set of maps, in the place of whatever a process that was killed put together there.
  *
  * @throws DataplaneError KM_BPF_FS when something stands in it that is not ours.
  */
-export function makeMapsFolder(root: string): string {
-  const folder = mapsFolder(root);
-  const foreign = removeMaps(folder);
-  if (foreign.length > 0) throw new DataplaneError('KM_BPF_FS', `not ours, and in the way: ${foreign.join(', ')}`);
+export function makeNextMapsFolder(root: string): string {
+  const folder = nextMapsFolder(root);
+  clearMaps(folder);
   fs.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
   return folder;
 }
 
-/** Folders of maps of other layouts, which an earlier version of the daemon left. */
+/**
+ * Makes the maps of the next folder the set of this layout. What was there before had holes.
+ *
+ * @throws DataplaneError KM_BPF_FS when something stands there that is not ours.
+ */
+export function replaceMaps(root: string): void {
+  clearMaps(mapsFolder(root));
+  fs.renameSync(nextMapsFolder(root), mapsFolder(root));
+}
+
+function clearMaps(folder: string): void {
+  const foreign = removeMaps(folder);
+  if (foreign.length > 0) throw new DataplaneError('KM_BPF_FS', `not ours, and in the way: ${foreign.join(', ')}`);
+}
+
+/** Sets of maps of other layouts, which another version of the daemon left. */
+export function otherSets(root: string): string[] {
+  return entries(root)
+    .filter((name) => SET.test(name))
+    .map((name) => path.join(root, name))
+    .filter((folder) => folder !== mapsFolder(root));
+}
+
+/** The same, and what was put together of them. */
 export function otherMapsFolders(root: string): string[] {
   return entries(root)
     .filter((name) => MAPS.test(name))

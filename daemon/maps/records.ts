@@ -77,6 +77,12 @@ export const MAP_NAMES = Object.keys(RECORDS) as readonly MapName[];
 /** Maps of the object that the programs alone write. They are pinned too: sockets outlive the daemon. */
 export const PROGRAM_MAP_NAMES = ['km_reason', 'km_sock', 'km_l7', 'km_request'] as const;
 
+/**
+ * The maps that the sets of all layouts have in common: what is known of sockets, what they are counted in, and the names of the ids that
+ * stand in both. docs/decisions/0013 says what follows for whoever changes them.
+ */
+export const SHARED_MAP_NAMES = ['km_sock', 'km_reason', 'km_l7', 'km_listener_state', 'km_cluster_state', 'km_endpoint_state', 'km_name'] as const satisfies readonly AnyMapName[];
+
 export type AnyMapName = MapName | (typeof PROGRAM_MAP_NAMES)[number];
 
 export const ALL_MAP_NAMES: readonly AnyMapName[] = [...MAP_NAMES, ...PROGRAM_MAP_NAMES];

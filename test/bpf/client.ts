@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import readline from 'node:readline';
 import { spawn } from 'node:child_process';
 import { compileTool, spawnInCgroup } from '../helpers/sandbox.js';
 
@@ -39,6 +40,8 @@ export function connectOutside(...args: readonly (string | number)[]): Promise<C
 
 export interface HeldConnections {
   readonly connections: readonly Connection[];
+  /** What getpeername() says of each now, as `address port`. */
+  peers(): Promise<string[]>;
   /** Closes them; resolves when the process has ended. */
   release(): Promise<void>;
 }
@@ -47,16 +50,24 @@ export interface HeldConnections {
 export async function holdIn(cgroup: string, count: number, ...args: readonly (string | number)[]): Promise<HeldConnections> {
   const child = spawnInCgroup(cgroup, compileTool('client'), ['-k', '-n', String(count), ...args.map(String)]);
   const ended = once(child, 'close');
-  let text = '';
-  for await (const chunk of child.stdout!.iterator({ destroyOnReturn: false })) {
-    text += String(chunk);
-    if (text.split('\n').length > count) break;
-  }
+  const lines = readline.createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  const read = async (): Promise<Connection[]> => {
+    const read: Connection[] = [];
+    while (read.length < count) {
+      const { value, done } = await lines.next();
+      if (done === true) throw new Error('the client ended');
+      read.push(parseConnection(value));
+    }
+    return read;
+  };
   return {
-    connections: text.split('\n').filter(Boolean).map(parseConnection),
+    connections: await read(),
+    peers: () => {
+      child.stdin!.write('\n');
+      return read().then((again) => again.map(({ peer }) => peer));
+    },
     release: async () => {
       child.stdin!.end();
-      child.stdout!.resume();
       await ended;
     },
   };

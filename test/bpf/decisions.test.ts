@@ -79,7 +79,7 @@ async function decide(test: Test, unplaced: MeshModel, decisions: readonly Decis
   const sizes = { ...SIZES, listeners: 2000, clusters: 1000, splits: 1000, virtualHosts: 1000, domains: 10_000 };
   const { dataplane, cgroup } = openStage({ sizes });
   test.teardown(() => dataplane.close());
-  await dataplane.apply(plan(createImage(dataplane.read()), model, { sweep: { frontends: true, clusters: true } }).operations);
+  await dataplane.apply(plan(createImage(dataplane.read()), model, { sweep: { frontends: true, clusters: true, shared: true } }).operations);
   const client = startRequestClient(cgroup);
   const answers: Answer[] = [];
   for (const { request } of decisions) {

@@ -89,7 +89,7 @@ t.test('a write that fails keeps what was in force, and the next one starts from
 
 t.test('adopted maps are stale until every type has been answered', async (t) => {
   const maps = new Recorder();
-  const applier = new Applier(maps, EMPTY, silent, () => undefined);
+  const applier = new Applier(maps, { contents: EMPTY, whole: true }, silent, () => undefined);
   t.ok(applier.applied.stale);
   applier.submit(service('10.0.0.1:80'), { ...all, routes: false });
   await applier.idle();
@@ -106,7 +106,7 @@ t.test('a cluster whose endpoints did not come keeps its adopted ones', async (t
   await one.idle();
   const adopted = contentsOf(first.batches[0]!);
   const maps = new Recorder();
-  const applier = new Applier(maps, adopted, silent, () => undefined);
+  const applier = new Applier(maps, { contents: adopted, whole: true }, silent, () => undefined);
   applier.submit({ ...service('10.0.0.1:80'), endpoints: new Map() }, { ...all, endpoints: false });
   await applier.idle();
   t.same(maps.batches[0], [], 'nothing is taken away');

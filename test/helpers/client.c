@@ -6,7 +6,7 @@
 // with errno by name (OK for 0) and "-" for what there is not.
 //   -6  an IPv6 socket also for an IPv4 address, which is then asked for in v4-mapped form
 //   -u  a connected UDP socket; nothing is sent
-//   -k  keeps the connections; ends when standard input does
+//   -k  keeps the connections; for each line on standard input prints their peers again, ends when standard input does
 // With a second address each socket is dissolved (connect to AF_UNSPEC) and connected again; the line is
 // that of the second connection.
 #define _GNU_SOURCE
@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 static int v6_socket, udp, keep;
+static int kept[65536], n_kept;
 
 union address {
 	struct sockaddr any;
@@ -103,8 +104,20 @@ static void one(char **where, int count)
 		print_peer(fd);
 		print_said(fd);
 	}
-	if (!keep)
+	if (keep && n_kept < (int)(sizeof(kept) / sizeof(*kept)))
+		kept[n_kept++] = fd;
+	else
 		close(fd);
+}
+
+static void say_again(void)
+{
+	for (int i = 0; i < n_kept; i++) {
+		printf("AGAIN");
+		print_peer(kept[i]);
+		printf(" -\n");
+	}
+	fflush(stdout);
 }
 
 int main(int argc, char **argv)
@@ -133,7 +146,8 @@ int main(int argc, char **argv)
 		one(argv + optind, argc - optind);
 	fflush(stdout);
 	if (keep)
-		while (getchar() != EOF)
-			;
+		for (int c = getchar(); c != EOF; c = getchar())
+			if (c == '\n')
+				say_again();
 	return 0;
 }

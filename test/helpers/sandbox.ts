@@ -148,6 +148,14 @@ export function compileTool(name: string): string {
   return program;
 }
 
+/** The same for a library that is to be preloaded. */
+export function compileLibrary(name: string): string {
+  tools ??= temporaryFolder();
+  const library = path.join(tools, `${name}.so`);
+  if (!fs.existsSync(library)) run('gcc', ['-O1', '-Wall', '-Werror', '-shared', '-fPIC', '-o', library, path.join(sources, `${name}.c`), '-ldl']);
+  return library;
+}
+
 /** Starts a command as a member of a cgroup: it is in there before its first instruction. */
 export function spawnInCgroup(cgroup: string, command: string, args: readonly string[]): ChildProcess {
   return spawn(compileTool('in-cgroup'), [cgroup, command, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });

@@ -67,7 +67,7 @@ t.test('/config_dump', async (t) => {
 
 t.test('/bpf/kmesh/maps', async (t) => {
   const kernel = new Kernel();
-  for (const operation of plan(createImage(), mesh, { sweep: { frontends: true, clusters: true } }).operations) kernel.apply(operation);
+  for (const operation of plan(createImage(), mesh, { sweep: { frontends: true, clusters: true, shared: true } }).operations) kernel.apply(operation);
   const counters = { listeners: new Map(), clusters: new Map(), endpoints: new Map(), reasons: {}, l7: { routed: 7 } } as unknown as Counters;
   const module = { abi: 1, accepting: true, counters: { takeovers: 8 } };
   const view = mapsView(kernel.contents(), counters, module) as { routeTables: { virtualHosts: { name: string }[] }[] };

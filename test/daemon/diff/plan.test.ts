@@ -8,8 +8,8 @@ import type { Frontend, MeshModel } from '../../../daemon/model/types.js';
 import { Kernel } from './interpreter.js';
 import { endpointCluster, endpoints, expected, frontend, model, random } from './models.js';
 
-const ALL: Sweep = { frontends: true, clusters: true };
-const NONE: Sweep = { frontends: false, clusters: false };
+const ALL: Sweep = { frontends: true, clusters: true, shared: true };
+const NONE: Sweep = { frontends: false, clusters: false, shared: true };
 
 /** Plans, carries out, and gives what is needed for the next step. */
 function step(kernel: Kernel, image: Image, to: MeshModel, sweep = ALL): { image: Image; operations: Operation[] } {
@@ -143,7 +143,7 @@ t.test('adopted entries stay until they may be swept', (t) => {
   const empty = model([], []);
   const waiting = step(kernel, adopted, empty, NONE);
   t.same(waiting.operations, []);
-  const noClusters = step(kernel, waiting.image, empty, { frontends: false, clusters: true });
+  const noClusters = step(kernel, waiting.image, empty, { frontends: false, clusters: true, shared: true });
   t.same([...kernel.resolve(web).keys()], ['refuse 22'], 'a frontend that is kept leads to no cluster that is gone');
   step(kernel, noClusters.image, empty, ALL);
   t.equal(kernel.size, 0);
@@ -182,6 +182,29 @@ t.test('the last id is not given out again after a restart', (t) => {
   const [slot] = kernel.contents().slots;
   t.equal(slot?.value.primary.endpointId, 4);
   t.same(kernel.contents().states, { listeners: [2], clusters: [2], endpoints: [4] }, 'older counters are gone');
+  t.end();
+});
+
+t.test('maps of another layout: counters and names go on, and stay whole while the old programs use them', (t) => {
+  const kernel = new Kernel();
+  const gone = endpointCluster('gone', endpoints('10.2.0.', 1));
+  step(kernel, createImage(), model([web, frontend('10.0.0.2', toCluster('gone'), 'old')], [endpointCluster('web', endpoints('10.1.0.', 1)), gone]));
+  const before = kernel.contents();
+  const idOf = (kind: string, name: string, contents = kernel.contents()) => contents.names.find(({ key, name: found }) => key.kind === kind && found === name)?.key.id;
+  for (const [name, map] of Object.entries(kernel.maps)) if (name !== 'km_name' && !name.endsWith('_state')) map.clear();
+  const behind = step(kernel, createImage(kernel.contents()), model([web], [endpointCluster('web', endpoints('10.1.0.', 1))]), { ...ALL, shared: false });
+  t.notOk(behind.operations.some(({ op }) => op === 'delete'), 'nothing is taken from the programs of the other layout');
+  t.equal(kernel.contents().clusters[0]?.id, idOf('cluster', 'web', before), 'a cluster has the id of its name');
+  t.equal(kernel.contents().frontends[0]?.value.listenerId, idOf('listener', web.listener, before), 'and so has a listener');
+  t.not(kernel.contents().slots[0]?.value.primary.endpointId, before.slots[0]?.value.primary.endpointId, 'no endpoint is taken for another one');
+  const grown = model([web, frontend('10.0.0.2', toCluster('gone'), 'old')], [endpointCluster('web', endpoints('10.1.0.', 1)), gone]);
+  const again = step(kernel, behind.image, grown, { ...ALL, shared: false });
+  t.equal(kernel.contents().clusters.find(({ id }) => id === idOf('cluster', 'gone', before))?.value.slots4, 1, 'also one that comes later');
+  step(kernel, again.image, grown);
+  const { clusters, listeners, endpoints: counted } = kernel.contents().states;
+  t.same([clusters, listeners], [before.states.clusters, before.states.listeners], 'these go on');
+  t.same(counted, [3, 4], 'and what only the old programs used is swept in the end');
+  t.same(plan(createImage(kernel.contents()), grown, { sweep: ALL }).operations, []);
   t.end();
 });
 

@@ -9,7 +9,7 @@ import type { Outcomes } from './interpreter.js';
 import { expected, model, random, randomModel, REQUESTS } from './models.js';
 import { expectedOfRequest, resolveRequest } from './requests.js';
 
-const SWEEP = { frontends: true, clusters: true };
+const SWEEP = { frontends: true, clusters: true, shared: true };
 const RUNS = 40;
 const STEPS = 12;
 

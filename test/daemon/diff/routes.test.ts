@@ -9,8 +9,8 @@ import { Kernel } from './interpreter.js';
 import { endpointCluster, endpoints, frontend, model, random, randomModel, REQUESTS } from './models.js';
 import { expectedOfRequest, resolveRequest } from './requests.js';
 
-const ALL: Sweep = { frontends: true, clusters: true };
-const KEEP: Sweep = { frontends: false, clusters: true };
+const ALL: Sweep = { frontends: true, clusters: true, shared: true };
+const KEEP: Sweep = { frontends: false, clusters: true, shared: true };
 
 function step(kernel: Kernel, image: Image, to: MeshModel, sweep = ALL): { image: Image; operations: Operation[] } {
   const planned = plan(image, to, { sweep });
