@@ -18,7 +18,6 @@ const MOST_ERRORS = 10;
 /** Everything that control planes and files have in common: holds the resources, resolves host names, tells the rest of the daemon. */
 export class Publisher {
   readonly #callbacks: XdsCallbacks;
-  readonly #clock: Clock;
   readonly #store: ResourceStore;
   readonly #progress: Progress;
   readonly #resolver: HostResolver;
@@ -33,7 +32,6 @@ export class Publisher {
 
   constructor(callbacks: XdsCallbacks, validators: Validators, clock: Clock, lookup: Lookup) {
     this.#callbacks = callbacks;
-    this.#clock = clock;
     this.#store = new ResourceStore(validators);
     this.#progress = new Progress(clock, () => this.#publish());
     this.#resolver = new HostResolver(lookup, clock, () => {
@@ -134,7 +132,7 @@ export class Publisher {
   }
 
   #judge(kind: ResourceKind, version: string, rejected: readonly Rejection[]): string | undefined {
-    this.#lastPushAt = new Date(this.#clock.now());
+    this.#lastPushAt = new Date();
     this.#refusing[kind] = undefined;
     if (rejected.length === 0) return undefined;
     const reason = describeRejections(kind, rejected);

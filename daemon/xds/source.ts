@@ -49,14 +49,14 @@ export interface XdsCallbacks {
 
 /** Time, so that tests need not wait. */
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since some moment. It only goes forward: a wall clock that is set back by an hour would have an answer waited for for an hour. */
   now(): number;
   /** Calls back once after `ms`; the result cancels. */
   after(ms: number, callback: () => void): () => void;
 }
 
 export const systemClock: Clock = {
-  now: Date.now,
+  now: () => performance.now(),
   after: (ms, callback) => {
     const timer = setTimeout(callback, ms);
     return () => clearTimeout(timer);

@@ -27,6 +27,8 @@ export interface NodeOptions {
   readonly inside?: boolean;
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** A folder that is there; one of its own when left out. */
+  readonly stateDir?: string;
 }
 
 /** `node agent.js --mode=ads`, with a state folder and mounts that belong to the test. */
@@ -46,17 +48,22 @@ export class TestNode {
   }
 
   get stateDir(): string {
-    return path.join(this.#folder, 'state');
+    return this.#options.stateDir ?? path.join(this.#folder, 'state');
   }
 
   get agentPid(): number {
     return this.#agent!.pid!;
   }
 
-  /** Starts the agent; `lineOf` tells how far it is. */
-  start(): void {
+  /** Whether an agent runs. */
+  get runs(): boolean {
+    return this.#agent !== undefined && this.#agent.exitCode === null && this.#agent.signalCode === null;
+  }
+
+  /** Starts the agent, of the version in `root`; `lineOf` tells how far it is. */
+  start(root = ROOT): void {
     const inCgroup = this.#options.inside ? [compileTool('in-cgroup'), this.#options.cgroup] : [];
-    const words = [...inCgroup, process.execPath, path.join(ROOT, 'agent.js'), '--mode=ads', '--state-dir', this.stateDir, '--cgroup2-path', this.cgroup2Path, '--attach-cgroup', path.basename(this.#options.cgroup), '--log-format', 'json', '--status-port', '0', '--metrics-port', '0', ...(this.#options.args ?? [])];
+    const words = [...inCgroup, process.execPath, path.join(root, 'agent.js'), '--mode=ads', '--state-dir', this.stateDir, '--cgroup2-path', this.cgroup2Path, '--attach-cgroup', path.basename(this.#options.cgroup), '--log-format', 'json', '--status-port', '0', '--metrics-port', '0', ...(this.#options.args ?? [])];
     this.#agent = spawn(words[0]!, words.slice(1), {
       env: { ...process.env, XDS_ADDRESS: this.#options.xdsAddress, ...this.#options.env },
       stdio: ['ignore', 'pipe', 'inherit'],
