@@ -15,7 +15,10 @@
 
 #include "kmesh/request.h"
 
-/* Raised whenever a struct below changes in size or meaning. */
+/*
+ * Raised whenever a struct below changes in size or meaning. Those of km_sock,
+ * of the counters and of km_name never do: the maps of all layouts share them.
+ */
 #define KM_LAYOUT_VERSION 2
 
 #define KM_NAME_LEN 256
