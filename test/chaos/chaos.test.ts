@@ -197,6 +197,8 @@ await t.test('connections go right whatever happens', { timeout: 3_600_000 }, as
   const [before, after] = [JSON.parse(objectsBefore) as ReturnType<typeof bpfObjects>, bpfObjects(MARK)];
   const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((all, n) => all + n, 0);
   const pinsAfter = pins();
+  // A file fewer is a connection that has gone idle.
+  for (const what of ['files of the agent', 'files of the daemon'] as const) leaks[what] = Math.max(0, leaks[what]);
   const all = {
     ...leaks,
     maps: sum(after.maps) - sum(before.maps),

@@ -100,7 +100,8 @@ const sorted = (counts: Record<string, number>): Record<string, number> => Objec
 
 const below = (folder: string): string[] => (fs.existsSync(folder) ? (fs.readdirSync(folder, { recursive: true }) as string[]).sort() : []);
 
-export const pins = (): string[] => below('/sys/fs/bpf');
+/** The kernel shows two files of its own there (kernel/bpf/preload). */
+export const pins = (): string[] => below('/sys/fs/bpf').filter((name) => !name.endsWith('.debug'));
 
 /** Without the numbers of mounts, which count up. */
 export const mounts = (): string[] =>
