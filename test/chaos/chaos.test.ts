@@ -16,7 +16,7 @@ import { eventually } from './eventually.js';
 import { Load, startBackends } from './load.js';
 import { BACKENDS, MESHES, meshOf, rightOf } from './meshes.js';
 import { ChaosNode, MARK } from './node.js';
-import { bpfObjects, cgroupsBelow, mounts, openFiles, pins, processesWith, zombiesOf } from './traces.js';
+import { bpfObjects, cgroups, mounts, openFiles, pins, processesWith, zombiesOf } from './traces.js';
 
 await enterSandbox(import.meta.url);
 
@@ -41,7 +41,7 @@ const below = random(SEED);
 const versions = [thisVersion(path.join(folder, 'this')), await otherVersion(path.join(folder, 'other'))];
 const backends = await startBackends(BACKENDS);
 const mountsBefore = mounts();
-const cgroupsBefore = cgroupsBelow(cgroup);
+const cgroupsBefore = cgroups(cgroup);
 const chaos = new ChaosNode(folder, cgroup, versions, HANG_LIMIT);
 const { node } = chaos;
 t.teardown(async () => {
@@ -205,7 +205,7 @@ await t.test('connections go right whatever happens', { timeout: 3_600_000 }, as
     programs: sum(after.programs) - sum(before.programs),
     links: after.links - before.links,
     pins: pinsAfter.length - pinsBefore.length,
-    cgroups: cgroupsBelow(cgroup).length - cgroupsBefore.length,
+    cgroups: cgroups(cgroup).length - cgroupsBefore.length,
   };
   report(done, total, all, (performance.now() - began) / 1000);
   t.same(total.lost, {}, 'no connection was lost');

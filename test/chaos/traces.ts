@@ -111,7 +111,11 @@ export const mounts = (): string[] =>
     .filter(Boolean)
     .map((line) => line.split(' ').slice(2).join(' '));
 
-export const cgroupsBelow = (cgroup: string): string[] => (fs.readdirSync(path.dirname(cgroup), { withFileTypes: true }) as fs.Dirent[]).filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
+/** Cgroups in the test's own one, and such as an agent might make beside it; those of other tests come and go. */
+export function cgroups(own: string): string[] {
+  const folders = (fs.readdirSync(own, { withFileTypes: true }) as fs.Dirent[]).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  return [...folders, ...fs.readdirSync(path.dirname(own)).filter((name) => name.includes('kmesh') && !name.startsWith('kmesh-test-'))];
+}
 
 /** Open files of a process by what they are, but for their numbers. */
 export function openFiles(pid: number): Record<string, number> {
