@@ -7,14 +7,17 @@ import { compilerMajor } from '../probe/kernelCompiler.js';
 import type { Toolchain } from '../results.js';
 import { runTool } from '../tool.js';
 
+const MODULE_BTF = 'CONFIG_DEBUG_INFO_BTF_MODULES';
+
 /**
  * Asks the compiler whether it knows what the kernel's configuration will have kbuild pass to it. One that differs from
  * the kernel's and does is told in the log and used.
  *
+ * @returns words for make: without pahole kbuild would fail where the headers come with a vmlinux (scripts/Makefile.modfinal: cmd_btf_ko)
  * @throws KM_MODULE_COMPILER_MISMATCH naming every option that is missing, and the setting that demands it
  */
-export async function checkCompiler(ctx: Context, { compiler, config }: HeaderTree, { program, version, makeWords }: Toolchain): Promise<void> {
-  if (compiler === undefined || config === undefined) return;
+export async function checkCompiler(ctx: Context, { compiler, config }: HeaderTree, { program, version, makeWords }: Toolchain): Promise<readonly string[]> {
+  if (compiler === undefined || config === undefined) return [];
   const missing = [...versionDemands(config, compiler, compilerMajor(version)), ...(await missingOptions(ctx, program, demandsOn(config, compiler.family)))];
   const linker = makeWords.map((word) => /^LD=(.*)$/.exec(word)?.[1]).find((one) => one !== undefined) ?? (makeWords.includes('LLVM=1') ? 'ld.lld' : undefined);
   if (linker !== undefined && !(await runs(ctx, linker, ['--version']))) missing.push(`CONFIG_LD_IS_LLD: the linker ${linker} is not here`);
@@ -23,8 +26,9 @@ export async function checkCompiler(ctx: Context, { compiler, config }: HeaderTr
     throw failure(ctx, 'KM_MODULE_COMPILER_MISMATCH', `the kernel was built by ${builtBy}; ${program} here (${version}) does not have what it demands: ${missing.join('; ')}`);
   }
   if (compiler.version !== undefined && compiler.version !== version) ctx.log.info(`the kernel was built by ${compiler.version}; ${program} (${version}) has what it demands and is used`);
-  const wantsBtf = config.get('CONFIG_DEBUG_INFO_BTF_MODULES') === 'y';
-  if (wantsBtf && !(await runs(ctx, 'pahole', ['--version']))) ctx.log.info('pahole is not here: kmesh.ko has no BTF of its own, which it does not need');
+  if (config.get(MODULE_BTF) !== 'y' || (await runs(ctx, 'pahole', ['--version']))) return [];
+  ctx.log.info('pahole is not here: kmesh.ko has no BTF of its own, which it does not need');
+  return [`${MODULE_BTF}=`];
 }
 
 /** All options at once; one by one only when that fails. */

@@ -46,7 +46,7 @@ export const compileModule: Phase = {
     if (await isWhole(ctx, product)) return [...refused, `nothing to compile: ${productFile(product)} is there and whole`];
     const { module, title } = ctx.results.prebuilt ?? {};
     if (module?.bytes !== undefined) return [...refused, `would take kmesh.ko from ${title}`];
-    return [...refused, `would copy ${path.join(ctx.root, 'kernel')} and run: make ${makeArguments(ctx, path.join(product.folder, 'kernel'), toolchain(ctx)).join(' ')}`];
+    return [...refused, `would copy ${path.join(ctx.root, 'kernel')} and run: make ${makeArguments(ctx, path.join(product.folder, 'kernel'), toolchain(ctx).makeWords).join(' ')}`];
   },
 };
 
@@ -88,9 +88,9 @@ async function compile(ctx: Context, partial: string): Promise<void> {
   const tools = toolchain(ctx);
   const { headerTree } = need(ctx, 'kernelFiles');
   await checkHeaderTools(ctx, headerTree);
-  await checkCompiler(ctx, headerTree, tools);
+  const more = await checkCompiler(ctx, headerTree, tools);
   await inState(ctx, () => copySources(ctx, copy));
-  await runMake(ctx, makeArguments(ctx, copy, tools), TARGET);
+  await runMake(ctx, makeArguments(ctx, copy, [...tools.makeWords, ...more]), TARGET);
   if (ctx.results.signing !== undefined) await signModule(ctx, ctx.results.signing, path.join(copy, 'kmesh.ko'));
   await inState(ctx, async () => {
     await ctx.sys.rename(path.join(copy, 'kmesh.ko'), path.join(partial, 'kmesh.ko'));
@@ -124,9 +124,9 @@ function toolchain(ctx: Context): Toolchain {
   return found;
 }
 
-function makeArguments(ctx: Context, copy: string, { makeWords }: Toolchain): readonly string[] {
+function makeArguments(ctx: Context, copy: string, more: readonly string[]): readonly string[] {
   const { folder = '', makeWords: place = ['-C', folder] } = need(ctx, 'kernelFiles').headerTree;
-  const words = [`M=${copy}`, `KMESH_INCLUDE=${path.join(ctx.root, 'bpf/include')}`, ...makeWords];
+  const words = [`M=${copy}`, `KMESH_INCLUDE=${path.join(ctx.root, 'bpf/include')}`, ...more];
   // -s: what remains are the compiler's own messages, and the last lines of those are the error.
   return ['-s', '--no-print-directory', ...place, ...words, jobsArgument(ctx, MODULE_BYTES_PER_JOB), 'modules'];
 }

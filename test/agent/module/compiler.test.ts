@@ -119,15 +119,19 @@ t.test('plugins and link-time optimisation need the same version; lld has to be 
   await check(CLANG15, { clang: clang(15), 'ld.lld': 'LLD 15' });
 });
 
-t.test('pahole that is missing is a note', async (t) => {
+t.test('pahole that is missing is a note, and kbuild is not to call it', async (t) => {
+  const toolchain = { program: 'gcc-12', version: gcc(12), makeWords: ['CC=gcc-12'] };
+  const btf = tree(`${GCC12}\nCONFIG_DEBUG_INFO_BTF_MODULES=y`);
   const ctx = withPrograms(t, { 'gcc-12': gcc(12) });
-  await checkCompiler(ctx, tree(`${GCC12}\nCONFIG_DEBUG_INFO_BTF_MODULES=y`), { program: 'gcc-12', version: gcc(12), makeWords: ['CC=gcc-12'] });
+  t.same(await checkCompiler(ctx, btf, toolchain), ['CONFIG_DEBUG_INFO_BTF_MODULES=']);
   t.match(ctx.lines.at(-1), { level: 30, msg: /^pahole is not here/ });
+  t.same(await checkCompiler(withPrograms(t, { 'gcc-12': gcc(12), pahole: 'v1.24' }), btf, toolchain), []);
+  t.same(await checkCompiler(ctx, tree(GCC12), toolchain), [], 'nor where the kernel has none');
 });
 
 t.test('a real compiler knows an option or does not', async (t) => {
   const ctx = testContext(temporaryFolder(t));
-  const ask = (lines: string): Promise<void> => checkCompiler(ctx, tree(lines), { program: 'gcc', version: 'x', makeWords: ['CC=gcc'] });
+  const ask = (lines: string): Promise<unknown> => checkCompiler(ctx, tree(lines), { program: 'gcc', version: 'x', makeWords: ['CC=gcc'] });
   await ask('CONFIG_STACKPROTECTOR_STRONG=y');
   await t.rejects(ask('CONFIG_STACKPROTECTOR_STRONG=y\nCONFIG_FUNCTION_ALIGNMENT=7\nCONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=y'), { code: 'KM_MODULE_COMPILER_MISMATCH', detail: /demands: -fmin-function-alignment=7 \(CONFIG_FUNCTION_ALIGNMENT\)$/ });
 });
