@@ -4,13 +4,15 @@ import type { MapContents, Operation } from './diff/operations.js';
 import type { Logger } from './log.js';
 import { createModelBuilder } from './model/build.js';
 import type { Resources } from './model/resources.js';
-import type { MeshModel } from './model/types.js';
+import type { MeshModel, NotEnforced } from './model/types.js';
 import type { Complete } from './xds/source.js';
 
 /** The part of the data plane that the applier needs. */
 export interface MapWriter {
   read(): MapContents;
   apply(operations: readonly Operation[]): Promise<void>;
+  /** Automata that the maps take. */
+  readonly mostAutomata: number;
 }
 
 export interface Applied {
@@ -99,9 +101,9 @@ export class Applier {
     const started = performance.now();
     try {
       const model = this.#build(this.#applied.stale ? withoutUnanswered(resources, complete) : resources);
-      const operations = await this.#write(model, complete);
+      const { operations, notEnforced } = await this.#write(model, complete);
       this.#applied = {
-        model,
+        model: notEnforced.length === 0 ? model : { ...model, notEnforced: [...model.notEnforced, ...notEnforced] },
         appliedAt: new Date(),
         stale: this.#applied.stale && !all(complete),
         error: undefined,
@@ -117,14 +119,15 @@ export class Applier {
     if (this.#sharing) await this.#sweepShared(this.#applied.model!, complete);
   }
 
-  /** @returns number of operations */
-  async #write(model: MeshModel, complete: Complete): Promise<number> {
-    const { operations, image } = plan(this.#image, model, {
+  /** @returns number of operations, and what a map has no room for */
+  async #write(model: MeshModel, complete: Complete): Promise<{ operations: number; notEnforced: readonly NotEnforced[] }> {
+    const { operations, image, notEnforced } = plan(this.#image, model, {
+      mostAutomata: this.#maps.mostAutomata,
       sweep: { frontends: complete.listeners && complete.routes, clusters: complete.clusters && complete.endpoints, shared: !this.#sharing },
     });
     await this.#maps.apply(operations);
     this.#image = image;
-    return operations.length;
+    return { operations: operations.length, notEnforced };
   }
 
   /** The programs of the other layout are gone: what only they used goes, too. */

@@ -49,11 +49,14 @@ const table = {
   'max-virtual-hosts': size('Virtual hosts of all route tables (map km_vhost)', 65536),
   'max-domains': size('Host names of all virtual hosts, and as many with a wildcard (maps km_domain, km_wild)', 262144),
   'max-route-steps': size('Steps of the routes of all virtual hosts (map km_step)', 524288),
+  'max-automata': size('Regular expressions of all routes that are no simple comparisons (map km_automaton)', 4096),
   check: { choices: ['files', 'connect'] as const, describe: 'Print as JSON whether the address, root certificate and token of the control plane can be used, and with connect what it answers; then end' },
   cleanup: { type: 'boolean', default: false, describe: 'Remove pinned links and maps, then end' },
 } satisfies Record<string, YargsOptions>;
 
 const MAX_ENTRIES = 1 << 24;
+/** Of 8 KB each: kernels before 5.11 take no map that could get larger than 4 GB. */
+const MAX_AUTOMATA = 1 << 18;
 
 function positive(name: string, value: number, most: number): number {
   if (!Number.isInteger(value) || value < 1 || value > most) {
@@ -103,6 +106,7 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv = p
       virtualHosts: positive('max-virtual-hosts', Number(given['max-virtual-hosts']), MAX_ENTRIES),
       domains: positive('max-domains', Number(given['max-domains']), MAX_ENTRIES),
       routeSteps: positive('max-route-steps', Number(given['max-route-steps']), MAX_ENTRIES),
+      automata: positive('max-automata', Number(given['max-automata']), MAX_AUTOMATA),
     },
     cleanup: given.cleanup,
     check: given.check,

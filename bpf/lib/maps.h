@@ -35,6 +35,9 @@
 #ifndef KM_MAX_STEPS
 #define KM_MAX_STEPS 524288
 #endif
+#ifndef KM_MAX_AUTOMATA
+#define KM_MAX_AUTOMATA 4096
+#endif
 /* Connects of held back sockets at one moment; each lasts about as long as a connect() that does not wait. */
 #ifndef KM_MAX_REQUESTS
 #define KM_MAX_REQUESTS 1024
@@ -58,6 +61,7 @@ KM_HASH(km_routes, __u32, struct km_routes, KM_MAX_ROUTES);
 KM_HASH(km_domain, struct km_domain_key, struct km_domain, KM_MAX_DOMAINS);
 KM_HASH(km_vhost, __u32, struct km_vhost, KM_MAX_VHOSTS);
 KM_HASH(km_step, struct km_step_key, struct km_step, KM_MAX_STEPS);
+KM_HASH(km_automaton, __u32, struct km_automaton, KM_MAX_AUTOMATA);
 
 KM_HASH(km_listener_state, __u32, struct km_listener_state, KM_MAX_LISTENERS);
 KM_HASH(km_cluster_state, __u32, struct km_cluster_state, KM_MAX_CLUSTERS);

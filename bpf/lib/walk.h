@@ -12,6 +12,7 @@
 #include <linux/types.h>
 #include <bpf/bpf_helpers.h>
 
+#include "automaton.h"
 #include "kmesh/layout.h"
 #include "maps.h"
 #include "match.h"
@@ -44,6 +45,8 @@ static __always_inline enum km_answer km_step_answer(struct km_published *publis
 		return km_match_contains(published, step);
 	case KM_STEP_RANGE:
 		return km_match_range(published, step);
+	case KM_STEP_AUTOMATON:
+		return km_match_automaton(published, step);
 	default:
 		return KM_HOLE;
 	}

@@ -37,7 +37,8 @@ const withoutTable = (name: string, table: string): string => (name.startsWith(`
 
 type Target = Extract<RouteStep, { readonly op: 'target' }>;
 type StoredTarget = Extract<StepRecord, { readonly op: 'target' }>;
-type Step<T> = Exclude<StepRecord, { readonly op: 'target' }> | (T & { readonly op: 'target' });
+type Question = Exclude<StepRecord | RouteStep, { readonly op: 'target' | 'default' }>;
+type Step<T> = Question | Extract<RouteStep, { readonly op: 'default' }> | (T & { readonly op: 'target' });
 
 function programsOf({ steps }: MapContents, targetText: (step: StoredTarget) => string): Map<number, string[]> {
   const programs = new Map<number, string[]>();
@@ -63,7 +64,7 @@ function stepText<T extends { readonly op: 'target' }>(step: Step<T>, index: num
   return `${index}: ${questionText(step)}${then}${otherwise}`;
 }
 
-function questionText(step: Exclude<StepRecord, { readonly op: 'target' | 'default' }>): string {
+function questionText(step: Question): string {
   switch (step.op) {
     case 'field':
       return `field ${step.field}`;
@@ -80,6 +81,8 @@ function questionText(step: Exclude<StepRecord, { readonly op: 'target' | 'defau
       return `contains ${quoted(step.bytes, step.ignoreCase)}`;
     case 'range':
       return `integer in [${step.start}, ${step.end})`;
+    case 'automaton':
+      return 'regex' in step ? `matches ${JSON.stringify(step.regex)}` : `matches automaton ${step.automaton}`;
   }
 }
 

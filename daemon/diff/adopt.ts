@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { frontendKey } from '../model/types.js';
+import { adoptAutomata } from './adoptAutomata.js';
 import { adoptRouteTables, type TakeSplit } from './adoptRoutes.js';
 import { endpointsOf } from './clusters.js';
 import type { ClusterImage, FrontendImage, Image, ListenerImage, RouteTableImage, Table } from './image.js';
@@ -16,6 +17,7 @@ const NOTHING: MapContents = {
   domains: [],
   vhosts: [],
   steps: [],
+  automata: [],
   names: [],
   states: { listeners: [], clusters: [], endpoints: [] },
 };
@@ -35,10 +37,11 @@ export function createImage(contents: MapContents = NOTHING): Image {
   const listeners = countListeners(frontends.values());
   const routeTables = adoptRouteTables(contents, namesOfRoutes(contents), splits.take, orphans);
   splits.addLeft(orphans);
+  const automata = adoptAutomata(contents, routeTables, orphans);
   adoptNames(contents, { listener: listeners, cluster: clusters, routes: routeTables, vhost: vhostsOf(routeTables) }, orphans);
   const missing = adoptStates(contents, listeners, clusters, orphans);
   const namedIds = { listener: unusedNames(contents, 'listener', idsOf(listeners.values())), cluster: unusedNames(contents, 'cluster', usedClusters(contents)) };
-  return { frontends, listeners, clusters, routeTables, source: undefined, nextIds: nextIds(contents), namedIds, missing, orphans };
+  return { frontends, listeners, clusters, routeTables, automata, source: undefined, nextIds: nextIds(contents), namedIds, missing, orphans };
 }
 
 /** Names of a kind whose ids nothing but counters has. Of a name that stands twice the first id counts. */

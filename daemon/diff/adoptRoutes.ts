@@ -24,40 +24,42 @@ export function adoptRouteTables(contents: MapContents, nameOf: NameOf, takeSpli
       used.add(vhostId);
       vhosts.set(nameOf('vhost', vhostId), { id: vhostId, domains: texts, program: programs.get(vhostId) ?? NO_PROGRAM });
     }
-    tables.set(nameOf('routes', id), { id, ignorePort: value.ignorePort, vhosts, source: undefined });
+    tables.set(nameOf('routes', id), { id, ignorePort: value.ignorePort, vhosts, roomless: false, source: undefined });
   }
   for (const [id, program] of programs) if (!used.has(id)) orphans.push({ op: 'delete', map: 'km_vhost', key: id }, ...entriesOf(program));
   return tables;
 }
 
 /** Of a virtual host that domains lead to and that is not there. */
-const NO_PROGRAM: ProgramImage = { id: 0, steps: [], splits: new Map(), clusters: [], source: undefined };
+const NO_PROGRAM: ProgramImage = { id: 0, steps: [], splits: new Map(), clusters: [], roomless: [], source: undefined };
 
 const addTo = <K, V>(lists: Map<K, V[]>, key: K, value: V): void => void lists.set(key, [...(lists.get(key) ?? []), value]);
 
 /** Programs by the id of their virtual host. */
-function adoptPrograms({ vhosts, steps }: MapContents, takeSplit: TakeSplit, orphans: Operation[]): Map<number, ProgramImage> {
+function adoptPrograms({ vhosts, steps, automata }: MapContents, takeSplit: TakeSplit, orphans: Operation[]): Map<number, ProgramImage> {
   const byProgram = new Map<number, Map<number, StepRecord>>();
   for (const { key, value } of steps) {
     const program = byProgram.get(key.program) ?? new Map<number, StepRecord>();
     byProgram.set(key.program, program.set(key.index, value));
   }
+  const runs = new Set(automata.map(({ id }) => id));
   const adopted = new Map<number, ProgramImage>();
   for (const { id, value } of vhosts) {
-    adopted.set(id, adoptProgram(value, byProgram.get(value.program) ?? new Map(), takeSplit, orphans));
+    adopted.set(id, adoptProgram(value, byProgram.get(value.program) ?? new Map(), runs, takeSplit, orphans));
     byProgram.delete(value.program);
   }
   for (const [program, found] of byProgram) for (const index of found.keys()) orphans.push({ op: 'delete', map: 'km_step', key: { program, index } });
   return adopted;
 }
 
-function adoptProgram({ program, n }: VhostRecord, found: ReadonlyMap<number, StepRecord>, takeSplit: TakeSplit, orphans: Operation[]): ProgramImage {
-  const whole = found.size === n && [...found.keys()].every((index) => index < n);
+/** @param automata ids of those that are there. */
+function adoptProgram({ program, n }: VhostRecord, found: ReadonlyMap<number, StepRecord>, automata: ReadonlySet<number>, takeSplit: TakeSplit, orphans: Operation[]): ProgramImage {
+  const whole = found.size === n && [...found].every(([index, step]) => index < n && (step.op !== 'automaton' || automata.has(step.automaton)));
   const steps = whole ? Array.from({ length: n }, (_, index) => found.get(index)) : [];
   if (!whole) for (const index of found.keys()) orphans.push({ op: 'delete', map: 'km_step', key: { program, index } });
   const splits = new Map<number, Table<SplitRecord>>();
   for (const step of steps) if (step?.op === 'target' && step.kind === 'split') splits.set(step.target, takeSplit(step.target, step.n));
-  return { id: program, steps, splits, clusters: [], source: undefined };
+  return { id: program, steps, splits, clusters: [], roomless: [], source: undefined };
 }
 
 function entriesOf({ id, steps, splits }: ProgramImage): Operation[] {

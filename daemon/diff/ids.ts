@@ -10,6 +10,7 @@ export interface NextIds {
   readonly routes: number;
   readonly vhost: number;
   readonly program: number;
+  readonly automaton: number;
 }
 
 /** Ids are u32; 0 means "none" (KM_CLUSTER_UNKNOWN). */

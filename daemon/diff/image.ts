@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { HostDomain, RouteProgram, RouteTable } from '../model/routeTable.js';
 import type { Cluster, Frontend, MeshModel } from '../model/types.js';
+import type { AutomatonImage } from './automata.js';
 import type { NamedIds, NextIds } from './ids.js';
 import type { ClusterRecord, FrontendRecord, FrontendRecordKey, Operation, SlotRecord, SplitRecord, StepRecord } from './operations.js';
 
@@ -42,6 +43,8 @@ export interface ProgramImage {
   readonly splits: ReadonlyMap<number, Table<SplitRecord>>;
   /** Stored names of the clusters that it leads to; empty when it was adopted. */
   readonly clusters: readonly string[];
+  /** Expressions whose automata found no room: nobody decides them. */
+  readonly roomless: readonly string[];
   /** What it was written from; undefined when it was adopted. */
   readonly source: RouteProgram | undefined;
 }
@@ -58,6 +61,8 @@ export interface RouteTableImage {
   readonly ignorePort: boolean;
   /** By stored name. */
   readonly vhosts: ReadonlyMap<string, VhostImage>;
+  /** Whether one of its programs is. */
+  readonly roomless: boolean;
   /** What it was written from; undefined when it was adopted. */
   readonly source: RouteTable | undefined;
 }
@@ -75,6 +80,8 @@ export interface Image {
   readonly clusters: ReadonlyMap<string, ClusterImage>;
   /** By stored name. */
   readonly routeTables: ReadonlyMap<string, RouteTableImage>;
+  /** By `automatonKey`. */
+  readonly automata: ReadonlyMap<string, AutomatonImage>;
   /** The model's frontends that these are, when they are exactly those: the same map again needs no look at each. */
   readonly source: MeshModel['frontends'] | undefined;
   readonly nextIds: NextIds;

@@ -4,7 +4,7 @@ import type { MapContents, TargetRecord } from './operations.js';
 
 /** One above the greatest id that is anywhere in the maps, also in entries that nothing leads to. */
 export function nextIds(contents: MapContents): NextIds {
-  const next = { listener: FIRST_ID, cluster: FIRST_ID, endpoint: FIRST_ID, split: FIRST_ID, routes: FIRST_ID, vhost: FIRST_ID, program: FIRST_ID };
+  const next = { listener: FIRST_ID, cluster: FIRST_ID, endpoint: FIRST_ID, split: FIRST_ID, routes: FIRST_ID, vhost: FIRST_ID, program: FIRST_ID, automaton: FIRST_ID };
   const seen = (kind: keyof NextIds, id: number): void => {
     next[kind] = Math.max(next[kind], id + 1);
   };
@@ -42,7 +42,7 @@ function seenAtL4({ frontends, splits, clusters, slots, states }: MapContents, s
   for (const id of states.endpoints) seen('endpoint', id);
 }
 
-function seenInRoutes({ routes, domains, vhosts, steps }: MapContents, seen: Seen): void {
+function seenInRoutes({ routes, domains, vhosts, steps, automata }: MapContents, seen: Seen): void {
   for (const { id, value } of routes) {
     seen('routes', id);
     seen('vhost', value.any);
@@ -58,5 +58,7 @@ function seenInRoutes({ routes, domains, vhosts, steps }: MapContents, seen: See
   for (const { key, value } of steps) {
     seen('program', key.program);
     if (value.op === 'target') seenTarget(value, seen);
+    if (value.op === 'automaton') seen('automaton', value.automaton);
   }
+  for (const { id } of automata) seen('automaton', id);
 }

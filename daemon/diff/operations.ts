@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { HostDomain, RouteStep } from '../model/routeTable.js';
+import type { Automaton } from '../model/routing/regex/automaton.js';
 
 /**
  * Map operations: what daemon/diff produces and daemon/maps carries out, in order.
@@ -17,6 +18,7 @@ export type MapName =
   | 'km_wild'
   | 'km_vhost'
   | 'km_step'
+  | 'km_automaton'
   | 'km_listener_state'
   | 'km_cluster_state'
   | 'km_endpoint_state'
@@ -106,7 +108,15 @@ export interface VhostRecord {
 }
 
 /** struct km_step: a step of the model, with the ids of what it leads to. */
-export type StepRecord = Exclude<RouteStep, { readonly op: 'target' }> | (TargetRecord & { readonly op: 'target' });
+export type StepRecord = Exclude<RouteStep, { readonly op: 'target' | 'automaton' }> | (TargetRecord & { readonly op: 'target' }) | AutomatonStep;
+
+export interface AutomatonStep {
+  readonly op: 'automaton';
+  readonly then: number;
+  readonly otherwise: number;
+  /** Its id. */
+  readonly automaton: number;
+}
 
 export interface StepKey {
   readonly program: number;
@@ -139,6 +149,7 @@ export type Operation =
   | { readonly op: 'put'; readonly map: 'km_domain' | 'km_wild'; readonly key: DomainRecordKey; readonly value: number }
   | { readonly op: 'put'; readonly map: 'km_vhost'; readonly key: number; readonly value: VhostRecord }
   | { readonly op: 'put'; readonly map: 'km_step'; readonly key: StepKey; readonly value: StepRecord }
+  | { readonly op: 'put'; readonly map: 'km_automaton'; readonly key: number; readonly value: Automaton }
   /** A counter entry, all zero. Never overwrites an entry that is there. */
   | { readonly op: 'put'; readonly map: 'km_listener_state' | 'km_cluster_state' | 'km_endpoint_state'; readonly key: number; readonly value: null }
   | { readonly op: 'put'; readonly map: 'km_name'; readonly key: NameKey; readonly value: string }
@@ -147,7 +158,7 @@ export type Operation =
   | { readonly op: 'delete'; readonly map: 'km_slot'; readonly key: SlotKey }
   | { readonly op: 'delete'; readonly map: 'km_domain' | 'km_wild'; readonly key: DomainRecordKey }
   | { readonly op: 'delete'; readonly map: 'km_step'; readonly key: StepKey }
-  | { readonly op: 'delete'; readonly map: 'km_routes' | 'km_vhost' | 'km_cluster' | 'km_listener_state' | 'km_cluster_state' | 'km_endpoint_state'; readonly key: number }
+  | { readonly op: 'delete'; readonly map: 'km_routes' | 'km_vhost' | 'km_automaton' | 'km_cluster' | 'km_listener_state' | 'km_cluster_state' | 'km_endpoint_state'; readonly key: number }
   | { readonly op: 'delete'; readonly map: 'km_name'; readonly key: NameKey }
   /** Wait until no program run that began before this point is still going (an RCU grace period). */
   | { readonly op: 'barrier' };
@@ -165,6 +176,7 @@ export interface MapContents {
   readonly domains: readonly { readonly key: DomainRecordKey; readonly vhost: number }[];
   readonly vhosts: readonly { readonly id: number; readonly value: VhostRecord }[];
   readonly steps: readonly { readonly key: StepKey; readonly value: StepRecord }[];
+  readonly automata: readonly { readonly id: number; readonly value: Automaton }[];
   readonly names: readonly { readonly key: NameKey; readonly name: string }[];
   /** Ids that have counter entries, so that orphans of a crash between two writes are swept. */
   readonly states: { readonly listeners: readonly number[]; readonly clusters: readonly number[]; readonly endpoints: readonly number[] };

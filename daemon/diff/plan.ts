@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Frontend, MeshModel } from '../model/types.js';
+import { undecided } from '../model/routing/stringMatch.js';
+import type { Frontend, MeshModel, NotEnforced } from '../model/types.js';
+import { AutomatonTable } from './automata.js';
 import { planCluster, planClusterRemoval } from './clusters.js';
 import { clustersOf, planFrontend, planFrontendRemoval, planWithout } from './frontends.js';
 import { IdAllocator, NO_NAMED_IDS } from './ids.js';
-import type { ClusterImage, FrontendImage, Image, ListenerImage } from './image.js';
+import type { ClusterImage, FrontendImage, Image, ListenerImage, RouteTableImage } from './image.js';
 import { ListenerTable } from './listeners.js';
 import { storedName } from './names.js';
 import type { Operation } from './operations.js';
@@ -28,6 +30,14 @@ export interface Plan {
   readonly operations: Operation[];
   /** What the maps hold afterwards. */
   readonly image: Image;
+  /** What is left out because a map has no room for it. */
+  readonly notEnforced: readonly NotEnforced[];
+}
+
+export interface PlanOptions {
+  readonly sweep: Sweep;
+  /** Entries that km_automaton takes; any number when left out. */
+  readonly mostAutomata?: number;
 }
 
 interface Work {
@@ -46,17 +56,33 @@ interface Work {
  *
  * @throws RangeError when the ids of a kind are used up.
  */
-export function plan(image: Image, model: MeshModel, { sweep }: { readonly sweep: Sweep }): Plan {
+export function plan(image: Image, model: MeshModel, { sweep, mostAutomata = Infinity }: PlanOptions): Plan {
   const work: Work = { schedule: new Schedule(), ids: new IdAllocator(image.nextIds, image.namedIds), image, model, sweep };
   const { clusters, renumbered, gone } = planClusters(work);
   const clusterIds: ClusterIds = (name) => clusters.get(storedName(name))?.id ?? 0;
-  const routes = planRouteTables({ ...work, clusterIds, renumbered }, image.routeTables, model.routeTables, sweep, gone);
+  const automata = new AutomatonTable(work.schedule, work.ids, image.automata, image.orphans.filter(isOfAutomaton).length, mostAutomata);
+  const routes = planRouteTables({ ...work, automata, clusterIds, renumbered }, image.routeTables, model.routeTables, sweep, gone);
   const { frontends, listeners } = planFrontends(work, { clusterIds, renumbered, gone, ...routes });
+  const keptAutomata = automata.finish();
   const nextIds = work.ids.next;
   const source = frontends.size === model.frontends.size ? model.frontends : undefined;
   const { operations, retained } = work.schedule.finish(image.missing, image.orphans, work.ids, !sweep.shared);
   const namedIds = sweep.shared ? NO_NAMED_IDS : image.namedIds;
-  return { operations, image: { frontends, listeners, clusters, routeTables: routes.tables, source, nextIds, namedIds, missing: [], orphans: retained } };
+  return {
+    operations,
+    image: { frontends, listeners, clusters, routeTables: routes.tables, automata: keptAutomata, source, nextIds, namedIds, missing: [], orphans: retained },
+    notEnforced: withoutRoom(routes.tables, mostAutomata),
+  };
+}
+
+const isOfAutomaton = (operation: Operation): boolean => operation.op === 'delete' && operation.map === 'km_automaton';
+
+function withoutRoom(tables: ReadonlyMap<string, RouteTableImage>, most: number): NotEnforced[] {
+  return [...tables].filter(([, { roomless }]) => roomless).flatMap(([resource, { vhosts }]) =>
+    [...vhosts].flatMap(([path, { program }]) =>
+      program.roomless.map((regex): NotEnforced => ({ resourceType: 'route', resource, path, feature: 'regex', reason: undecided(regex, `km_automaton is full with ${most} (--max-automata)`) })),
+    ),
+  );
 }
 
 interface PlannedClusters {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RouteProgram, RouteStep } from '../model/routeTable.js';
+import type { AutomatonTable } from './automata.js';
 import { clustersOf } from './frontends.js';
 import type { IdAllocator } from './ids.js';
 import type { ProgramImage, Table } from './image.js';
@@ -13,6 +14,7 @@ import { planSplit, removeSplit, sameSplit, splitRecords, withoutClusters, type 
 export interface ProgramWork {
   readonly schedule: Schedule;
   readonly ids: IdAllocator;
+  readonly automata: AutomatonTable;
   readonly clusterIds: ClusterIds;
   /** Stored names of clusters that came or went. */
   readonly renumbered: ReadonlySet<string>;
@@ -25,19 +27,20 @@ export interface ProgramWork {
  * @param inPlace whether the weights of its splits may change in place.
  */
 export function planProgram(work: ProgramWork, before: ProgramImage | undefined, program: RouteProgram, inPlace: boolean): ProgramImage {
-  if (before && isCurrent(before, program, work.renumbered)) return before;
+  if (before && isCurrent(before, program, work)) return before;
   const targets = splitsOf(program, work.clusterIds);
   const clusters = [...new Set(program.steps.flatMap((step) => (step.op === 'target' ? clustersOf(step.target).map(storedName) : [])))];
-  if (before && sameSteps(before, program, targets, work.clusterIds)) {
+  if (before && sameSteps(before, program, targets, work)) {
     const changed = changedSlots(before, targets);
     if (inPlace || changed.length === 0) {
       for (const [key, slot] of changed) work.schedule.split(key, slot);
-      return { ...before, splits: heldSplits(before, targets), clusters, source: program };
+      return { ...before, splits: heldSplits(before, targets), clusters, roomless: roomless(program, work.automata), source: program };
     }
   }
   const id = work.ids.take('program');
   const splits = new Map<number, Table<SplitRecord>>();
   const steps = program.steps.map((step, index): StepRecord => {
+    if (step.op === 'automaton') return automatonRecord(step, work.automata.take(step.automaton));
     if (step.op !== 'target') return step;
     const slots = targets.get(index);
     const split = slots && planSplit((key, value) => work.schedule.split(key, value), work.ids, undefined, slots);
@@ -45,16 +48,17 @@ export function planProgram(work: ProgramWork, before: ProgramImage | undefined,
     return { op: 'target', ...targetRecord(step, split?.id ?? 0, slots?.length ?? 0, work.clusterIds) };
   });
   steps.forEach((step, index) => work.schedule.step({ program: id, index }, step));
-  return { id, steps, splits, clusters, source: program };
+  return { id, steps, splits, clusters, roomless: roomless(program, work.automata), source: program };
 }
 
-export function removeProgram(schedule: Schedule, { id, steps, splits }: ProgramImage): void {
+export function removeProgram({ schedule, automata }: Pick<ProgramWork, 'schedule' | 'automata'>, { id, steps, splits }: ProgramImage): void {
   steps.forEach((step, index) => step && schedule.removeStep({ program: id, index }));
+  for (const step of steps) if (step?.op === 'automaton') automata.leave(step.automaton);
   for (const [splitId, slots] of splits) removeSplit(schedule, { id: splitId, slots });
 }
 
 /** Plans that a program whose route table stays as it is leads to no cluster that goes: it refuses as unknown instead. */
-export function programWithoutClusters(schedule: Schedule, ids: IdAllocator, before: ProgramImage, gone: ReadonlySet<number>): ProgramImage {
+export function programWithoutClusters({ schedule, ids, automata }: ProgramWork, before: ProgramImage, gone: ReadonlySet<number>): ProgramImage {
   const splits = new Map([...before.splits].map(([id, slots]) => [id, withoutClusters(slots, gone)]));
   for (const [splitId, slots] of splits) {
     slots.forEach((slot, index) => {
@@ -66,11 +70,13 @@ export function programWithoutClusters(schedule: Schedule, ids: IdAllocator, bef
   const id = ids.take('program');
   const steps = before.steps.map((step) => (step?.op === 'target' && leads(step) ? { ...step, target: 0 } : step));
   steps.forEach((step, index) => step && schedule.step({ program: id, index }, step));
-  removeProgram(schedule, { ...before, splits: new Map() });
+  for (const step of steps) if (step?.op === 'automaton') automata.share(step.automaton);
+  removeProgram({ schedule, automata }, { ...before, splits: new Map() });
   return { ...before, id, steps, splits };
 }
 
-function isCurrent({ source, clusters }: ProgramImage, program: RouteProgram, renumbered: ReadonlySet<string>): boolean {
+function isCurrent({ source, clusters, roomless }: ProgramImage, program: RouteProgram, { renumbered, automata }: ProgramWork): boolean {
+  if (roomless.length > 0 && automata.hasRoom) return false;
   return source === program && (renumbered.size === 0 || !clusters.some((name) => renumbered.has(name)));
 }
 
@@ -94,18 +100,34 @@ function targetRecord({ target }: TargetStep, splitId: number, n: number, cluste
   };
 }
 
+type AutomatonRouteStep = Extract<RouteStep, { readonly op: 'automaton' }>;
+
+/** Without an automaton a step that goes on where nobody can tell, and leaves the current text as it is: every text has no byte or more. */
+function automatonRecord({ then, otherwise, unsure }: AutomatonRouteStep, id: number | undefined): StepRecord {
+  return id === undefined ? { op: 'length', is: 'at_least', bytes: 0, then: unsure, otherwise: unsure } : { op: 'automaton', then, otherwise, automaton: id };
+}
+
+const roomless = ({ steps }: RouteProgram, automata: AutomatonTable): string[] => steps.flatMap((step) => (step.op === 'automaton' && automata.idOf(step.automaton) === undefined ? [step.regex] : []));
+
 /** Whether the maps hold these steps already, but for the weights of splits. */
-function sameSteps(before: ProgramImage, { steps }: RouteProgram, targets: ReadonlyMap<number, readonly SplitRecord[]>, clusterIds: ClusterIds): boolean {
+function sameSteps(before: ProgramImage, { steps }: RouteProgram, targets: ReadonlyMap<number, readonly SplitRecord[]>, { clusterIds, automata }: ProgramWork): boolean {
   return (
     before.steps.length === steps.length &&
     steps.every((step, index) => {
       const held = before.steps[index];
+      if (step.op === 'automaton') return held !== undefined && sameAutomatonStep(held, step, automata);
       if (step.op !== 'target') return held !== undefined && sameStep(held, step);
       const slots = targets.get(index);
       if (held?.op !== 'target' || (slots && before.splits.get(held.target)?.length !== slots.length)) return false;
       return sameStep(held, { op: 'target', ...targetRecord(step, slots ? held.target : 0, slots?.length ?? 0, clusterIds) });
     })
   );
+}
+
+/** One that found no room finds it now, if there is any. */
+function sameAutomatonStep(held: StepRecord, step: AutomatonRouteStep, automata: AutomatonTable): boolean {
+  const id = automata.idOf(step.automaton);
+  return (id !== undefined || !automata.hasRoom) && sameStep(held, automatonRecord(step, id));
 }
 
 const splitAt = ({ steps }: ProgramImage, index: number): number => (steps[index] as TargetRecord).target;

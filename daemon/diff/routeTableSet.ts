@@ -32,7 +32,7 @@ export function planRouteTables(
     const name = storedName(modelName);
     const held = before.get(name);
     const known = held?.ignorePort === table.ignorePort ? held : undefined;
-    const same = known?.source === table && work.renumbered.size === 0;
+    const same = known?.source === table && work.renumbered.size === 0 && !(work.automata.hasRoom && known.roomless);
     tables.set(name, same ? known : planRouteTable(work, known, table, name));
   }
   for (const [name, held] of before) {

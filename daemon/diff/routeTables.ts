@@ -18,7 +18,8 @@ export function planRouteTable(work: ProgramWork, before: RouteTableImage | unde
   const hosts = namedHosts(table);
   const inPlace = before !== undefined && sameDomains(before, hosts);
   const vhosts = new Map([...hosts].map(([key, host]) => [key, planVhost(work, before?.vhosts.get(key), host, key, inPlace)]));
-  const after = { id, ignorePort: table.ignorePort, vhosts, source: table };
+  const roomless = [...vhosts.values()].some(({ program }) => program.roomless.length > 0);
+  const after = { id, ignorePort: table.ignorePort, vhosts, roomless, source: table };
   if (!inPlace) planDomains(work, before, after);
   const kept = new Set([...vhosts.values()].map((vhost) => vhost.id));
   for (const vhost of before?.vhosts.values() ?? []) if (!kept.has(vhost.id)) removeVhost(work, vhost);
@@ -34,11 +35,11 @@ export function planRouteTableRemoval(work: ProgramWork, before: RouteTableImage
 }
 
 /** Plans that a table that stays as it is leads to no cluster that goes. */
-export function routeTableWithoutClusters({ schedule, ids }: ProgramWork, before: RouteTableImage, gone: ReadonlySet<number>): RouteTableImage {
+export function routeTableWithoutClusters(work: ProgramWork, before: RouteTableImage, gone: ReadonlySet<number>): RouteTableImage {
   const vhosts = new Map(before.vhosts);
   for (const [key, vhost] of before.vhosts) {
-    const program = programWithoutClusters(schedule, ids, vhost.program, gone);
-    if (program.id !== vhost.program.id) schedule.vhost(vhost.id, { program: program.id, n: program.steps.length });
+    const program = programWithoutClusters(work, vhost.program, gone);
+    if (program.id !== vhost.program.id) work.schedule.vhost(vhost.id, { program: program.id, n: program.steps.length });
     vhosts.set(key, { ...vhost, program });
   }
   return { ...before, vhosts };
@@ -69,15 +70,15 @@ function planVhost(work: ProgramWork, before: VhostImage | undefined, host: Name
   if (before?.program.id === program.id) return { ...before, domains: host.domains, program };
   const id = before && inPlace ? before.id : work.ids.take('vhost');
   if (id !== before?.id) work.schedule.name({ kind: 'vhost', id }, key);
-  else removeProgram(work.schedule, before.program);
+  else removeProgram(work, before.program);
   work.schedule.vhost(id, { program: program.id, n: program.steps.length });
   return { id, domains: host.domains, program };
 }
 
-function removeVhost({ schedule }: ProgramWork, { id, program }: VhostImage): void {
-  schedule.removeVhost(id);
-  schedule.removeName({ kind: 'vhost', id });
-  removeProgram(schedule, program);
+function removeVhost(work: ProgramWork, { id, program }: VhostImage): void {
+  work.schedule.removeVhost(id);
+  work.schedule.removeName({ kind: 'vhost', id });
+  removeProgram(work, program);
 }
 
 interface OwnedDomain {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Automaton } from '../model/routing/regex/automaton.js';
 import type { IdAllocator, NextIds } from './ids.js';
 import type {
   ClusterRecord,
@@ -30,6 +31,7 @@ export class Schedule {
   readonly #slots: Operation[] = [];
   readonly #clusters: Operation[] = [];
   readonly #splits: Operation[] = [];
+  readonly #automata: Operation[] = [];
   readonly #steps: Operation[] = [];
   readonly #vhosts: Operation[] = [];
   readonly #domains: Operation[] = [];
@@ -43,6 +45,7 @@ export class Schedule {
   readonly #oldDomains: Operation[] = [];
   readonly #oldVhosts: Operation[] = [];
   readonly #oldSteps: Operation[] = [];
+  readonly #oldAutomata: Operation[] = [];
   readonly #oldSplits: Operation[] = [];
   readonly #oldClusters: Operation[] = [];
   readonly #oldSlots: Operation[] = [];
@@ -78,6 +81,10 @@ export class Schedule {
   /** Of a frontend: it may change in place, and does so when the route tables are as they are to be. */
   frontendSplit(key: SplitKey, value: SplitRecord): void {
     this.#frontendSplits.push({ op: 'put', map: 'km_split', key, value });
+  }
+
+  automaton(id: number, value: Automaton): void {
+    this.#automata.push({ op: 'put', map: 'km_automaton', key: id, value });
   }
 
   step(key: StepKey, value: StepRecord): void {
@@ -132,6 +139,10 @@ export class Schedule {
     this.#oldSteps.push({ op: 'delete', map: 'km_step', key });
   }
 
+  removeAutomaton(id: number): void {
+    this.#oldAutomata.push({ op: 'delete', map: 'km_automaton', key: id });
+  }
+
   removeSplit(key: SplitKey): void {
     this.#oldSplits.push({ op: 'delete', map: 'km_split', key });
   }
@@ -159,10 +170,10 @@ export class Schedule {
    */
   finish(missing: readonly Operation[], orphans: readonly Operation[], ids: IdAllocator, keep: boolean): { operations: Operation[]; retained: Operation[] } {
     const nextIds = ids.next;
-    const routes = [this.#splits, this.#steps, this.#vhosts, this.#domains, this.#routes, this.#withdrawnDomains];
+    const routes = [this.#splits, this.#automata, this.#steps, this.#vhosts, this.#domains, this.#routes, this.#withdrawnDomains];
     const frontends = [this.#frontendSplits, this.#frontends, this.#withdrawn];
     const written = [this.#names, missing, this.#states, this.#slots, this.#clusters, ...routes, ...frontends, this.#emptied].flat();
-    const oldRoutes = [this.#oldRoutes, this.#oldDomains, this.#oldVhosts, this.#oldSteps];
+    const oldRoutes = [this.#oldRoutes, this.#oldDomains, this.#oldVhosts, this.#oldSteps, this.#oldAutomata];
     const left = orphans.filter((operation) => !isRevived(operation, ids));
     const old = [...oldRoutes, this.#oldSplits, this.#oldClusters, this.#oldSlots, this.#oldStates, this.#oldNames, left].flat();
     const retained = old.filter((operation) => removesLastId(operation, nextIds) || (keep && isShared(operation)));

@@ -76,6 +76,11 @@ export class Dataplane {
     return this.#loaded.sharing;
   }
 
+  /** Automata that the maps take. */
+  get mostAutomata(): number {
+    return this.#loaded.maps.km_automaton.maxEntries;
+  }
+
   /** Adopted maps whose size is not the one asked for. */
   get keptSizes(): readonly KeptSize[] {
     return this.#loaded.keptSizes;

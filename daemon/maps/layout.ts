@@ -6,7 +6,7 @@
  */
 
 /** KM_LAYOUT_VERSION. */
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 
 /** KM_REQUEST_ABI of request.h: what kmesh.ko says in its parameter `abi`. */
 export const REQUEST_ABI = 1;
@@ -37,6 +37,7 @@ export const STRUCTS = {
     size: 104,
     fields: { op: 0, flags: 1, kind: 2, reason: 3, target: 4, n: 8, then: 12, otherwise: 16, value: 20, len: 24, pad: 28, hash: 32, start: 40, end: 48, data: 56 },
   },
+  km_automaton: { size: 7952, fields: { states: 0, start: 4, accepting: 8, width: 12, classes: 16, next: 272 } },
   km_listener_state: { size: 24, fields: { steered: 0, passed: 8, refused: 16 } },
   km_cluster_state: { size: 32, fields: { cursor: 0, active: 8, steered: 16, refused: 24 } },
   km_endpoint_state: { size: 24, fields: { active: 0, steered: 8, failed: 16 } },
@@ -75,7 +76,7 @@ export const ENUMS = {
   km_lb_policy: { round_robin: 1, random: 2, least_request: 3 },
   km_name_kind: { listener: 1, cluster: 2, routes: 3, vhost: 4 },
   km_wild_kind: { suffix: 1, prefix: 2 },
-  km_step_op: { field: 1, header: 2, param: 3, empty: 4, compare: 5, length: 6, contains: 7, range: 8, target: 9, default: 10 },
+  km_step_op: { field: 1, header: 2, param: 3, empty: 4, compare: 5, length: 6, contains: 7, range: 8, target: 9, default: 10, automaton: 11 },
   km_l7_event: { routed: 0, not_complete: 1, no_host: 2, no_virtual_host: 3, no_route: 4, undecidable: 5, budget: 6, not_published: 7 },
   /** Of request.h. */
   km_field: { method: 0, path: 1, full_path: 2, authority: 3, scheme: 4 },
@@ -110,6 +111,10 @@ export const STEP_DATA = 48;
 export const STEP_IGNORE_CASE = 1;
 export const STEP_FROM_END = 2;
 export const STEP_AT_LEAST = 4;
+
+/** KM_AUTOMATON_CELLS and KM_AUTOMATON_STATES. */
+export const AUTOMATON_CELLS = 7680;
+export const AUTOMATON_STATES = 256;
 
 /** KM_WALK_ROUNDS: most steps that one connect() takes. */
 export const WALK_ROUNDS = 4096;

@@ -38,6 +38,7 @@ export function readContents(maps: Maps): MapContents {
     domains: [...pairs(maps, 'km_domain', RECORDS.km_domain), ...pairs(maps, 'km_wild', RECORDS.km_wild)].map(([key, vhost]) => ({ key, vhost })),
     vhosts: pairs(maps, 'km_vhost', RECORDS.km_vhost).map(([id, value]) => ({ id, value })),
     steps: pairs(maps, 'km_step', RECORDS.km_step).map(([key, value]) => ({ key, value })),
+    automata: pairs(maps, 'km_automaton', RECORDS.km_automaton).map(([id, value]) => ({ id, value })),
     names: pairs(maps, 'km_name', RECORDS.km_name).map(([key, name]) => ({ key, name })),
     states: {
       listeners: pairs(maps, 'km_listener_state', RECORDS.km_listener_state).map(([id]) => id),

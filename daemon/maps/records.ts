@@ -5,6 +5,7 @@ import { idKey } from './codec.js';
 import * as frontends from './frontendCodecs.js';
 import * as names from './nameCodecs.js';
 import * as routes from './routeCodecs.js';
+import { automaton } from './automatonCodec.js';
 import { step } from './stepCodec.js';
 import * as states from './stateCodecs.js';
 
@@ -26,6 +27,8 @@ export interface MapSizes {
   readonly domains: number;
   /** Steps of the programs of all virtual hosts. */
   readonly routeSteps: number;
+  /** Regular expressions of all routes. */
+  readonly automata: number;
 }
 
 /** Flags of BPF_MAP_UPDATE_ELEM (uapi bpf.h). */
@@ -54,6 +57,8 @@ export const RECORDS = {
   km_vhost: { key: idKey, value: routes.vhost, flags: IN_PLACE, entries: (s) => s.virtualHosts, option: '--max-virtual-hosts' },
   // Without a lock: no step is written twice.
   km_step: { key: routes.stepKey, value: step, flags: BPF_ANY, entries: (s) => s.routeSteps, option: '--max-route-steps' },
+  // The same.
+  km_automaton: { key: idKey, value: automaton, flags: BPF_ANY, entries: (s) => s.automata, option: '--max-automata' },
   km_listener_state: { key: idKey, value: states.listenerState, flags: ONCE, entries: (s) => s.listeners + s.prefixes, option: '--max-listeners' },
   km_cluster_state: { key: idKey, value: states.clusterState, flags: ONCE, entries: (s) => s.clusters, option: '--max-clusters' },
   km_endpoint_state: { key: idKey, value: states.endpointState, flags: ONCE, entries: (s) => s.endpoints, option: '--max-endpoints' },

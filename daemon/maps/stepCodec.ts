@@ -54,6 +54,9 @@ function writeOperands(value: StepRecord, to: Buffer, at: number): void {
       to.writeBigInt64LE(value.start, at + STEP.start);
       to.writeBigInt64LE(value.end, at + STEP.end);
       break;
+    case 'automaton':
+      to.writeUInt32LE(value.automaton, at + STEP.value);
+      break;
     case 'target':
       to.writeUInt8(ENUMS.km_target_kind[value.kind], at + STEP.kind);
       to.writeUInt8(value.reason, at + STEP.reason);
@@ -95,6 +98,8 @@ function readOperands(op: StepRecord['op'], jumps: Jumps, from: Buffer, at: numb
       return { op, ...jumps, bytes: readData(from, at), ignoreCase };
     case 'range':
       return { op, ...jumps, start: from.readBigInt64LE(at + STEP.start), end: from.readBigInt64LE(at + STEP.end) };
+    case 'automaton':
+      return { op, ...jumps, automaton: value };
     case 'target': {
       const kind = nameOf('enum km_target_kind', ENUMS.km_target_kind, from.readUInt8(at + STEP.kind));
       return { op, kind, target: from.readUInt32LE(at + STEP.target), n: from.readUInt32LE(at + STEP.n), reason: from.readUInt8(at + STEP.reason) };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Automaton } from './routing/regex/automaton.js';
 import type { Target } from './target.js';
 
 /**
@@ -62,6 +63,8 @@ export type RouteStep =
   | (Jumps & { readonly op: 'contains'; readonly bytes: Buffer; readonly ignoreCase: boolean })
   /** The text is a decimal integer n with start <= n < end (Envoy's range_match). */
   | (Jumps & { readonly op: 'range'; readonly start: bigint; readonly end: bigint })
+  /** An expression matches the text as a whole. `unsure` is where the walk goes when the maps have no room for the automaton. */
+  | (Jumps & { readonly op: 'automaton'; readonly automaton: Automaton; readonly regex: string; readonly unsure: number })
   /** Ends the walk: a route applies. */
   | { readonly op: 'target'; readonly target: Target }
   /** Ends the walk: the address's default decision applies, because no route matches or because nobody knows whether one does. */

@@ -19,6 +19,7 @@ const EMPTY: MapContents = {
   domains: [],
   vhosts: [],
   steps: [],
+  automata: [],
   names: [],
   states: { listeners: [], clusters: [], endpoints: [] },
 };
@@ -42,6 +43,7 @@ class Recorder implements MapWriter {
   /** Resolved by the test: a write takes as long as the test says. */
   gate: Promise<void> = Promise.resolve();
   reads = 0;
+  mostAutomata = 100;
 
   read(): MapContents {
     this.reads += 1;

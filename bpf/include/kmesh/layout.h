@@ -19,7 +19,7 @@
  * Raised whenever a struct below changes in size or meaning. Those of km_sock,
  * of the counters and of km_name never do: the maps of all layouts share them.
  */
-#define KM_LAYOUT_VERSION 2
+#define KM_LAYOUT_VERSION 3
 
 #define KM_NAME_LEN 256
 
@@ -260,6 +260,7 @@ enum km_step_op {
 	KM_STEP_RANGE = 8,    /* the text is a decimal integer from start to before end */
 	KM_STEP_TARGET = 9,   /* ends: a route applies, and leads to target */
 	KM_STEP_DEFAULT = 10, /* ends: the default decision applies, counted as value (enum km_l7_event) */
+	KM_STEP_AUTOMATON = 11, /* the automaton with the key value takes the whole text */
 };
 
 #define KM_STEP_IGNORE_CASE 1 /* of COMPARE and CONTAINS: data is in lower case, the text is taken as if it were */
@@ -286,6 +287,24 @@ struct km_step {
 	__u8 data[KM_STEP_DATA]; /* zeros behind */
 };
 
+/* Limits of an automaton: a state is a byte, and with its element's head the record stays below 8 KB, which is what memory it takes. */
+#define KM_AUTOMATON_STATES 256
+#define KM_AUTOMATON_CELLS 7680
+
+/*
+ * km_automaton: a regular expression as a deterministic automaton over bytes.
+ * Never written twice, like a step. Out of state 0 no text leads to a match, so
+ * that a text need not be looked at further.
+ */
+struct km_automaton {
+	__u32 states;
+	__u32 start;
+	__u32 accepting; /* from this state on they are; states when none is */
+	__u32 width;     /* number of classes */
+	__u8 classes[256]; /* of each byte */
+	__u8 next[KM_AUTOMATON_CELLS]; /* states x classes: where a byte leads; zeros behind */
+};
+
 /* km_l7: what became of the requests, counted per CPU. Numbers are never reused. */
 enum km_l7_event {
 	KM_L7_ROUTED = 0,          /* a route's target was taken; all others: the default decision */
@@ -307,7 +326,8 @@ enum km_l7_event {
  */
 /*
  * Most rounds of one walk. A step is one round; CONTAINS takes one for each 80
- * bytes of text and one for each place where the first byte of data stands.
+ * bytes of text and one for each place where the first byte of data stands,
+ * AUTOMATON one for each KM_WALK_BYTES.
  */
 #define KM_WALK_ROUNDS 4096
 
@@ -316,8 +336,8 @@ enum km_l7_event {
 struct km_walk {
 	__u32 program;
 	__u32 index;  /* of the next step */
-	__u32 cursor; /* CONTAINS: where the next window of the text begins, */
-	__u32 place;  /* and where in this one the first byte of data stands */
+	__u32 cursor; /* CONTAINS, AUTOMATON: where the next window of the text begins */
+	__u32 place;  /* CONTAINS: where in this one the first byte of data stands; AUTOMATON: the state there */
 	__u32 target; /* these four: where the route leads, as in struct km_listener */
 	__u32 target_n;
 	__u8 target_kind;

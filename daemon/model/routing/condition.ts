@@ -23,5 +23,5 @@ export interface TextCondition {
 export const UNKNOWN: Condition = { kind: 'unknown' };
 export const NEVER: Condition = { kind: 'never' };
 
-/** Whether there are requests for which nobody can tell. */
-export const isUncertain = (condition: Condition): boolean => condition.kind === 'unknown' || (condition.kind === 'text' && condition.any.some(({ exact }) => !exact));
+/** Whether there may be requests for which nobody can tell: also where the maps have no room for an automaton. */
+export const isUncertain = (condition: Condition): boolean => condition.kind === 'unknown' || (condition.kind === 'text' && condition.any.some(({ checks, exact }) => !exact || checks.some(({ op }) => op === 'automaton')));

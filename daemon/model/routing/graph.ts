@@ -13,6 +13,8 @@ interface Branch {
   readonly does: Check | Part | { readonly op: 'empty' };
   readonly then: Node;
   readonly otherwise: Node;
+  /** Of an automaton that the maps have no room for. */
+  readonly unsure?: Node;
 }
 
 /**
@@ -40,8 +42,9 @@ export class Graph {
     return node;
   }
 
-  check(does: Check, then: Node, otherwise: Node): Node {
-    return this.#branch(does, then, otherwise);
+  /** @param unsure where an automaton leads that the maps have no room for. */
+  check(does: Check, then: Node, otherwise: Node, unsure: Node): Node {
+    return this.#branch(does, then, otherwise, does.op === 'automaton' ? unsure : undefined);
   }
 
   /** The program that begins with this step, without the steps that it never comes to. */
@@ -51,21 +54,28 @@ export class Graph {
     for (const node of this.#made.toReversed()) {
       if (!reached.has(node)) continue;
       order.push(node);
-      if (isBranch(node)) reached.add(node.then).add(node.otherwise);
+      for (const next of nextOf(node)) reached.add(next);
     }
     const places = new Map(order.map((node, i) => [node, i]));
-    return { steps: order.map((node) => (isBranch(node) ? { ...node.does, then: places.get(node.then)!, otherwise: places.get(node.otherwise)! } : node)) };
+    const stepOf = (node: Node): RouteStep => {
+      if (!isBranch(node)) return node;
+      const jumps = { then: places.get(node.then)!, otherwise: places.get(node.otherwise)! };
+      return node.does.op === 'automaton' ? { ...node.does, ...jumps, unsure: places.get(node.unsure!)! } : { ...node.does, ...jumps };
+    };
+    return { steps: order.map(stepOf) };
   }
 
-  #branch(does: Check | Part, then: Node, otherwise: Node): Node {
+  #branch(does: Check | Part, then: Node, otherwise: Node, unsure?: Node): Node {
     if (then === otherwise) return then;
-    const node = { does, then, otherwise };
+    const node = { does, then, otherwise, ...(unsure && { unsure }) };
     this.#made.push(node);
     return node;
   }
 }
 
 const isBranch = (node: Node): node is Branch => 'does' in node;
+
+const nextOf = (node: Node): readonly Node[] => (isBranch(node) ? [node.then, node.otherwise, ...(node.unsure ? [node.unsure] : [])] : []);
 
 /** Where a jump to `node` leads when `part` is the current text already. */
 export function knowing(part: Part, node: Node): Node {
@@ -83,7 +93,7 @@ export function knowingSlash(node: Node): Node {
 const PATH: Part = { op: 'field', field: 'path' };
 const asksForSlash = ({ does }: Branch): boolean => does.op === 'compare' && does.offset === 0 && !does.fromEnd && does.bytes.equals(SLASH);
 
-const looksAtText = ({ does: { op } }: Branch): boolean => op === 'compare' || op === 'length' || op === 'contains' || op === 'range';
+const looksAtText = ({ does: { op } }: Branch): boolean => op === 'compare' || op === 'length' || op === 'contains' || op === 'range' || op === 'automaton';
 
 function samePart(a: Branch['does'] | RouteStep, b: Part): boolean {
   if (a.op === 'field') return b.op === 'field' && a.field === b.field;
@@ -94,6 +104,7 @@ export const sameProgram = (a: RouteProgram, b: RouteProgram): boolean => a.step
 
 function sameStep(a: RouteStep, b: RouteStep): boolean {
   if ('then' in a && !('then' in b && a.then === b.then && a.otherwise === b.otherwise)) return false;
+  if ('unsure' in a && !('unsure' in b && a.unsure === b.unsure)) return false;
   switch (a.op) {
     case 'target':
       return b.op === 'target' && targetKey(a.target) === targetKey(b.target);
@@ -115,7 +126,8 @@ export function longestWalk({ steps }: RouteProgram): number {
   const left: number[] = [];
   for (let i = steps.length - 1; i >= 0; i -= 1) {
     const step = steps[i]!;
-    left[i] = 1 + ('then' in step ? Math.max(left[step.then]!, left[step.otherwise]!) : 0);
+    const onward = 'then' in step ? [step.then, step.otherwise, ...('unsure' in step ? [step.unsure] : [])] : [];
+    left[i] = 1 + Math.max(0, ...onward.map((next) => left[next]!));
   }
   return left[0]!;
 }

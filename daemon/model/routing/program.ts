@@ -115,5 +115,5 @@ function alternativesSteps(graph: Graph, alternatives: readonly Alternative[], v
   const sharing = other < 0 ? alternatives : alternatives.slice(0, other);
   const others = alternativesSteps(graph, alternatives.slice(sharing.length), verdicts);
   const behind = sharing.map(({ checks, exact }) => ({ checks: checks.slice(1), exact }));
-  return graph.check(check, alternativesSteps(graph, behind, { ...verdicts, differs: others }), others);
+  return graph.check(check, alternativesSteps(graph, behind, { ...verdicts, differs: others }), others, verdicts.doubt);
 }

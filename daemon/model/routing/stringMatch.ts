@@ -2,8 +2,9 @@
 import type { RegexMatcher } from '../../proto/envoy/type/matcher/v3/regex.js';
 import type { StringMatcher } from '../../proto/envoy/type/matcher/v3/string.js';
 import type { Listing } from '../notEnforced.js';
+import { compileRegex } from './regex/compile.js';
 import { reduce } from './regex/reduce.js';
-import { endsWith, equals, holds, startsWith } from './texts.js';
+import { endsWith, equals, exact, holds, startsWith } from './texts.js';
 import type { Alternative, Part } from './texts.js';
 
 /** What happens when nobody can tell whether a route applies (DESIGN: default decision). */
@@ -43,10 +44,24 @@ export function containsAlternatives(text: string, ignoreCase: boolean, path: st
   return [alternative];
 }
 
+const SHOWN_CHARACTERS = 60;
+
+/** What is listed of an expression that is not decided. @param why in words that follow it. */
+export function undecided(regex: string, why: string): string {
+  const shown = regex.length <= SHOWN_CHARACTERS ? regex : `${regex.slice(0, SHOWN_CHARACTERS)}…`;
+  return `not decided, ${why}: ${shown}; where it may match, ${UNDECIDED}`;
+}
+
+/** More comparisons than these cost more than an automaton, which looks at each byte once. */
+const MOST_COMPARED = 8;
+
+/** Steps that compare where these are exact and few, else an automaton; where there is none, steps for what has to be true. */
 export function regexAlternatives({ regex }: RegexMatcher, part: Part, path: string, findings: Listing): readonly Alternative[] {
   const alternatives = reduce(regex, isAscii(part));
-  if (!alternatives || alternatives.some(({ exact }) => !exact)) {
-    findings.add('regex', path, `not decided by the node; requests that it may match, and for which the rest of the match holds, take the default decision: ${regex}`);
-  }
+  const isExact = alternatives?.every((alternative) => alternative.exact) ?? false;
+  if (isExact && alternatives!.length <= MOST_COMPARED) return alternatives!;
+  const compiled = compileRegex(regex, isAscii(part));
+  if (compiled.automaton) return [exact({ op: 'automaton', automaton: compiled.automaton, regex })];
+  if (!isExact) findings.add('regex', path, undecided(regex, compiled.refused));
   return alternatives ?? UNTOLD;
 }

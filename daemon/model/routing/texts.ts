@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { STEP_BYTES } from '../routeTable.js';
 import type { RouteStep } from '../routeTable.js';
+import { sameAutomaton } from './regex/automaton.js';
 
-type WithoutJumps<S> = S extends unknown ? Omit<S, 'then' | 'otherwise'> : never;
+type WithoutJumps<S> = S extends unknown ? Omit<S, 'then' | 'otherwise' | 'unsure'> : never;
 
 /** A part of the request: what a step makes the current text. */
 export type Part = WithoutJumps<Extract<RouteStep, { op: 'field' | 'header' | 'param' }>>;
 
 /** A question about the current text. */
-export type Check = WithoutJumps<Extract<RouteStep, { op: 'compare' | 'length' | 'contains' | 'range' }>>;
+export type Check = WithoutJumps<Extract<RouteStep, { op: 'compare' | 'length' | 'contains' | 'range' | 'automaton' }>>;
 
 /**
  * One way in which a text matches: all checks hold. Where they are not `exact`, they have to hold, but that they do
@@ -70,5 +71,7 @@ export function sameCheck(a: Check, b: Check | RouteStep): boolean {
       return b.op === 'contains' && a.ignoreCase === b.ignoreCase && a.bytes.equals(b.bytes);
     case 'range':
       return b.op === 'range' && a.start === b.start && a.end === b.end;
+    case 'automaton':
+      return b.op === 'automaton' && sameAutomaton(a.automaton, b.automaton);
   }
 }

@@ -6,6 +6,7 @@ import type { Applied } from '../../../daemon/applier.js';
 import { createImage, plan } from '../../../daemon/diff/plan.js';
 import type { Counters, L7State } from '../../../daemon/maps/dataplane.js';
 import type { RouteStep, RouteTable } from '../../../daemon/model/routeTable.js';
+import { compileRegex } from '../../../daemon/model/routing/regex/compile.js';
 import { Kernel } from '../diff/interpreter.js';
 import { endpointCluster, endpoints, frontend, model } from '../diff/models.js';
 
@@ -18,10 +19,13 @@ const steps: readonly RouteStep[] = [
   { op: 'header', name: 'end-user', then: 5, otherwise: 6 },
   { op: 'contains', bytes: bytes('x'), ignoreCase: false, then: 10, otherwise: 6 },
   { op: 'param', name: 'n', then: 7, otherwise: 8 },
-  { op: 'range', start: 1n, end: 5n, then: 10, otherwise: 8 },
+  { op: 'range', start: 1n, end: 5n, then: 10, otherwise: 11 },
   { op: 'default', why: 'undecidable' },
   { op: 'target', target: { kind: 'cluster', cluster: 'a' } },
   { op: 'target', target: { kind: 'split', clusters: [{ cluster: 'a', weight: 80 }, { cluster: 'b', weight: 20 }] } },
+  { op: 'automaton', automaton: compileRegex('/[^/]+', true).automaton!, regex: '/[^/]+', then: 12, otherwise: 13, unsure: 13 },
+  { op: 'default', why: 'no_route' },
+  { op: 'default', why: 'undecidable' },
 ];
 const table: RouteTable = {
   name: '80',
@@ -42,10 +46,12 @@ const PROGRAM = [
   '4: header end-user, else 6',
   '5: contains "x", then 10, else 6',
   '6: param n, else 8',
-  '7: integer in [1, 5), then 10, else 8',
+  '7: integer in [1, 5), then 10, else 11',
   '8: default (undecidable)',
   '9: to a',
 ];
+
+const ENDS = ['12: default (no_route)', '13: default (undecidable)'];
 
 t.test('/config_dump', async (t) => {
   const applied: Applied = { model: mesh, appliedAt: new Date(0), stale: false, error: undefined, operations: 0, durationMs: 0 };
@@ -57,7 +63,7 @@ t.test('/config_dump', async (t) => {
         name: '80',
         ignorePort: true,
         virtualHosts: [
-          { name: 'shop:80', domains: ['shop', '*.shop', 'shop.*'], program: [...PROGRAM, '10: to 80 x a, 20 x b'] },
+          { name: 'shop:80', domains: ['shop', '*.shop', 'shop.*'], program: [...PROGRAM, '10: to 80 x a, 20 x b', '11: matches "/[^/]+", else 13', ...ENDS] },
           { name: 'allow_any', domains: ['*'], program: ['0: pass (passthrough)'] },
         ],
       },
@@ -74,7 +80,7 @@ t.test('/bpf/kmesh/maps', async (t) => {
   t.match(view, { frontends: [{ routes: '80' }], counters: { requests: { routed: 7 } }, module });
   const [stored] = view.routeTables;
   t.match(stored, { name: '80', ignorePort: true });
-  t.match(stored?.virtualHosts.find(({ name }) => name === 'shop:80'), { domains: ['*.shop', 'shop', 'shop.*'], program: [...PROGRAM, '10: to split 1 of 2 slots'] });
+  t.match(stored?.virtualHosts.find(({ name }) => name === 'shop:80'), { domains: ['*.shop', 'shop', 'shop.*'], program: [...PROGRAM, '10: to split 1 of 2 slots', '11: matches automaton 1, else 13', ...ENDS] });
   t.match(stored?.virtualHosts.find(({ name }) => name === 'allow_any'), { domains: ['*'], program: ['0: pass (passthrough)'] });
   t.match(mapsView(kernel.contents(), counters, undefined), { module: 'not loaded' });
 });

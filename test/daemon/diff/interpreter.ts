@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Automaton } from '../../../daemon/model/routing/regex/automaton.js';
 import type {
   ClusterRecord,
   DomainRecordKey,
@@ -41,6 +42,7 @@ export class Kernel {
     km_wild: new Map(),
     km_vhost: new Map(),
     km_step: new Map(),
+    km_automaton: new Map(),
     km_listener_state: new Map(),
     km_cluster_state: new Map(),
     km_endpoint_state: new Map(),
@@ -77,6 +79,7 @@ export class Kernel {
       domains: [...list<DomainRecordKey, number>('km_domain'), ...list<DomainRecordKey, number>('km_wild')].map(({ key, value }) => ({ key, vhost: value })),
       vhosts: list<number, VhostRecord>('km_vhost').map(({ key, value }) => ({ id: key, value })),
       steps: list<StepKey, StepRecord>('km_step'),
+      automata: list<number, Automaton>('km_automaton').map(({ key, value }) => ({ id: key, value })),
       names: list<NameKey, string>('km_name').map(({ key, value }) => ({ key, name: value })),
       states: { listeners: ids('km_listener_state'), clusters: ids('km_cluster_state'), endpoints: ids('km_endpoint_state') },
     };

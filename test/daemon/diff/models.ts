@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { REASON_NUMBER } from '../../../daemon/diff/reasons.js';
 import type { HostDomain, RouteProgram, RouteStep, RouteTable } from '../../../daemon/model/routeTable.js';
+import { compileRegex } from '../../../daemon/model/routing/regex/compile.js';
 import { frontendKey } from '../../../daemon/model/types.js';
 import type { Cluster, Endpoint, Frontend, MeshModel, Target } from '../../../daemon/model/types.js';
 import type { Request } from '../model/routing/walk.js';
@@ -77,6 +78,11 @@ function randomTable(below: (n: number) => number, name: string, clusters: reado
 function randomProgram(below: (n: number) => number, clusters: readonly string[]): RouteProgram {
   const end = (): RouteStep => (below(5) === 0 ? { op: 'default', why: 'no_route' } : { op: 'target', target: randomTarget(below, clusters) });
   if (below(2) === 0) return { steps: [end()] };
+  if (below(3) === 0) {
+    const regex = ['/p?', '/(p|q)', '/[^q]+'][below(3)]!;
+    const { automaton } = compileRegex(regex, true);
+    return { steps: [{ op: 'field', field: 'path', then: 1, otherwise: 3 }, { op: 'automaton', automaton: automaton!, regex, then: 2, otherwise: 3, unsure: 4 }, end(), end(), { op: 'default', why: 'undecidable' }] };
+  }
   const question = { op: 'compare', bytes: Buffer.from(['/p', '/q'][below(2)]!), offset: 0, fromEnd: false, ignoreCase: false } as const;
   return { steps: [{ op: 'field', field: 'path', then: 1, otherwise: 3 }, { ...question, then: 2, otherwise: 3 }, end(), end()] };
 }

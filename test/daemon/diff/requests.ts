@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DomainRecordKey, RoutesRecord, StepRecord, TargetRecord, VhostRecord } from '../../../daemon/diff/operations.js';
 import type { RouteStep } from '../../../daemon/model/routeTable.js';
+import type { Automaton } from '../../../daemon/model/routing/regex/automaton.js';
 import type { Cluster, Frontend, MeshModel, Target } from '../../../daemon/model/types.js';
 import { route, walk, type Request } from '../model/routing/walk.js';
 import type { Kernel, Outcomes } from './interpreter.js';
@@ -41,13 +42,18 @@ function vhostOf(kernel: Kernel, routes: number, { any, ignorePort }: RoutesReco
   return best?.value ?? any;
 }
 
-/** The steps that are there, up to the first hole; a target stands for itself. */
+/** The steps that are there, with their automata, up to the first hole; a target stands for itself. */
 function stepsOf(kernel: Kernel, { program, n }: VhostRecord): RouteStep[] {
   const steps: RouteStep[] = [];
   for (let index = 0; index < n; index += 1) {
     const step = kernel.get<StepRecord>('km_step', { program, index });
     if (!step) break;
-    steps.push(step.op === 'target' ? { op: 'target', target: step as unknown as Target } : step);
+    if (step.op === 'target') steps.push({ op: 'target', target: step as unknown as Target });
+    else if (step.op === 'automaton') {
+      const automaton = kernel.get<Automaton>('km_automaton', step.automaton);
+      if (!automaton) break;
+      steps.push({ ...step, automaton, regex: '', unsure: step.otherwise });
+    } else steps.push(step);
   }
   return steps;
 }

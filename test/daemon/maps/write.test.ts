@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import t from 'tap';
 import type { MapContents, Operation, StepRecord } from '../../../daemon/diff/operations.js';
 import { DataplaneError } from '../../../daemon/maps/dataplane.js';
+import { compileRegex } from '../../../daemon/model/routing/regex/compile.js';
 import { enterSandbox } from '../../helpers/sandbox.js';
 import { cluster, endpointId, frontend, split } from '../../bpf/mesh.js';
 import { openStage, SIZES, stageOptions } from '../../bpf/stage.js';
@@ -50,10 +51,15 @@ const STEPS: readonly StepRecord[] = [
   { op: 'target', kind: 'refuse', target: 0, n: 0, reason: 24 },
   { op: 'default', why: 'no_route' },
   { op: 'default', why: 'undecidable' },
+  { op: 'automaton', ...there, automaton: 0xffffffff },
 ];
+
+/** A small one, and a large one. */
+const AUTOMATA = ['a', '\\d{3}-(\\w+-){2}[^/]*'].map((regex) => compileRegex(regex, false).automaton!);
 
 const ROUTES: readonly Operation[] = [
   ...STEPS.map((value, index): Operation => ({ op: 'put', map: 'km_step', key: { program: 5, index }, value })),
+  ...AUTOMATA.map((value, i): Operation => ({ op: 'put', map: 'km_automaton', key: i + 1, value })),
   { op: 'put', map: 'km_vhost', key: 6, value: { program: 5, n: STEPS.length } },
   { op: 'put', map: 'km_domain', key: { routes: 7, kind: 'exact', text: 'reviews.default:9080' }, value: 6 },
   { op: 'put', map: 'km_domain', key: { routes: 7, kind: 'exact', text: 'x'.repeat(248) }, value: 6 },
@@ -89,6 +95,7 @@ await t.test('what is written is read back, and deletions remove it all', async 
       domains: [...written('km_domain'), ...written('km_wild')].map(({ key, value }) => ({ key, vhost: value })),
       vhosts: written('km_vhost').map(({ key, value }) => ({ id: key, value })),
       steps: written('km_step'),
+      automata: written('km_automaton').map(({ key, value }) => ({ id: key, value })),
       names: written('km_name').map(({ key, value }) => ({ key, name: value })),
       states: { listeners: [3], clusters: [1, 2], endpoints: [endpointId(1, 4, 0), endpointId(1, 6, 0), endpointId(1, 6, 1)] },
     } as MapContents),
@@ -123,6 +130,7 @@ const FULL: readonly (readonly [string, string, number, (i: number) => Operation
   ['km_wild', '--max-domains', SIZES.domains, (i) => ({ op: 'put', map: 'km_wild', key: { routes: 1, kind: 'suffix', text: `.${i}` }, value: 1 })],
   ['km_vhost', '--max-virtual-hosts', SIZES.virtualHosts, (i) => ({ op: 'put', map: 'km_vhost', key: i + 1, value: { program: 1, n: 1 } })],
   ['km_step', '--max-route-steps', SIZES.routeSteps, (i) => ({ op: 'put', map: 'km_step', key: { program: 1, index: i }, value: { op: 'default', why: 'no_route' } })],
+  ['km_automaton', '--max-automata', SIZES.automata, (i) => ({ op: 'put', map: 'km_automaton', key: i + 1, value: AUTOMATA[0]! })],
   ['km_cluster', '--max-clusters', SIZES.clusters, (i) => cluster(i + 1, {}).at(-1)!],
 ];
 

@@ -312,7 +312,7 @@ check([
 ]);
 
 t.test('a flood of expressions is counted beyond a limit, and names cannot break a log line', (t) => {
-  const expression = (i: number) => prefixRoute('', 'a', { match: { pathSpecifier: { $case: 'safeRegex', value: { regex: `/${i}/[^/]+` } } } });
+  const expression = (i: number) => prefixRoute('', 'a', { match: { pathSpecifier: { $case: 'safeRegex', value: { regex: `/${i}/\\C` } } } });
   const many = routeTable('80', [virtualHost(['10.0.0.1'], Array.from({ length: 2000 }, (_, i) => expression(i)), 'evil\nname\u001b[31m')]);
   const { notEnforced } = model({ name: '', listeners: [], routes: [many], frontends: {} });
   t.equal(notEnforced.length, 1001);

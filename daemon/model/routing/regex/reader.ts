@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Thrown where an expression is broken, or has a part that is not read here. */
+/** Thrown where an expression is broken, or has a part that is not read here; `message` says which. */
 export class Unread extends Error {}
 
 /** Takes an expression apart from its beginning to its end. */
@@ -36,7 +36,7 @@ export class Reader {
   /** One character, also of those that are two units of a string. */
   char(): string {
     const code = this.#rest.codePointAt(0);
-    if (code === undefined) throw new Unread();
+    if (code === undefined) throw new Unread('it ends too early');
     const char = String.fromCodePoint(code);
     this.#rest = this.#rest.slice(char.length);
     return char;

@@ -16,7 +16,7 @@ import type { Segment, Segments } from './segments.js';
  * @returns undefined for an expression that is not read at all.
  */
 export function reduce(regex: string, ascii: boolean): readonly Alternative[] | undefined {
-  const expression = parse(regex);
+  const { expression } = parse(regex);
   if (!expression) return undefined;
   const alternatives = rowsOf(expression).flatMap((row) => alternativeOf(row, ascii) ?? []);
   const all = alternatives.find(({ checks, exact }) => exact && checks.length === 0);

@@ -3,6 +3,7 @@
 // it. Shares nothing with the code that makes them.
 import { STEP_BYTES } from '../../../../daemon/model/routeTable.js';
 import type { RequestField, RoutedHost, RouteProgram, RouteStep, RouteTable } from '../../../../daemon/model/routeTable.js';
+import type { Automaton } from '../../../../daemon/model/routing/regex/automaton.js';
 import type { Target } from '../../../../daemon/model/types.js';
 
 export interface Request {
@@ -56,7 +57,7 @@ export function walk({ steps }: RouteProgram, request: Request): { answer: Answe
 /** What of a program cannot be written to the maps; undefined: nothing. */
 export function problemOf({ steps }: RouteProgram): string | undefined {
   for (const [i, step] of steps.entries()) {
-    if ('then' in step && !(step.then > i && step.otherwise > i && step.then < steps.length && step.otherwise < steps.length)) return `step ${i} does not jump forward`;
+    if ('then' in step && !(step.then > i && step.otherwise > i && step.then < steps.length && step.otherwise < steps.length && (!('unsure' in step) || (step.unsure > i && step.unsure < steps.length)))) return `step ${i} does not jump forward`;
     if ('bytes' in step && typeof step.bytes !== 'number' && (step.bytes.length === 0 || step.bytes.length > STEP_BYTES)) return `step ${i} has ${step.bytes.length} bytes`;
     if ((step.op === 'header' || step.op === 'param') && Buffer.byteLength(step.name) > STEP_BYTES) return `step ${i} has a long name`;
   }
@@ -116,9 +117,18 @@ function isTrue(step: RouteStep, text: Buffer): boolean {
       const number = /^[ \t]*([+-]?\d+)[ \t]*$/.exec(text.toString())?.[1];
       return number !== undefined && step.start <= BigInt(number.replace('+', '')) && BigInt(number.replace('+', '')) < step.end;
     }
+    case 'automaton':
+      return accepts(step.automaton, text);
     default:
       throw new Error(step.op);
   }
 }
 
 const lower = (bytes: Buffer): Buffer => Buffer.from(bytes.map((byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte)));
+
+/** Whether an automaton takes a text as a whole. */
+export function accepts({ start, accepting, width, classes, next }: Automaton, text: Uint8Array): boolean {
+  let state = start;
+  for (const byte of text) state = next[state * width + classes[byte]!]!;
+  return state >= accepting;
+}
