@@ -3,6 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
+import { MOST_CELLS, MOST_STATES } from '../../../../daemon/model/routing/regex/automaton.js';
+import { compileRegex } from '../../../../daemon/model/routing/regex/compile.js';
 import { reduce } from '../../../../daemon/model/routing/regex/reduce.js';
 
 const page = readFileSync('docs/routing.md', 'utf8');
@@ -10,14 +12,21 @@ const section = (title: string): string => new RegExp(`^## ${title}\\n([^]*?)(?=
 const codes = (text: string): string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, code]) => code!.replaceAll('\\|', '|'));
 const cells = (text: string): string[][] => text.split('\n').filter((line) => line.startsWith('| ')).map((line) => line.slice(2, -2).split(/ \| /));
 
-t.test('expressions that the page calls simple are decided, and the others are not', (t) => {
-  const text = section('Regular expressions');
-  const simple = cells(text).flatMap(([expression = '']) => codes(expression));
-  t.ok(simple.length >= 18);
-  for (const regex of simple) t.ok(reduce(regex, true)?.every(({ exact }) => exact), regex);
-  const others = codes(/^All others.*$/m.exec(text)![0]);
-  t.equal(others.length, 2);
-  for (const regex of others) t.notOk(reduce(regex, true)?.every(({ exact }) => exact), regex);
+/** The tables of the section, each from its head to its end. */
+const tablesOf = (text: string): string[] => text.split(/^\|---.*$/m).slice(1).map((rest) => /^\n((?:\|.*\n)*)/.exec(rest)![1]!);
+const expressionsOf = (table: string): string[] => cells(table).flatMap(([expression = '']) => codes(expression));
+
+t.test('what the page says of expressions', (t) => {
+  const [simple = '', automata = '', others = ''] = tablesOf(section('Regular expressions'));
+  const isSimple = (regex: string): boolean => reduce(regex, true)?.every(({ exact }) => exact) ?? false;
+  t.ok(expressionsOf(simple).length >= 18);
+  for (const regex of expressionsOf(simple)) t.ok(isSimple(regex), `compared: ${regex}`);
+  t.ok(expressionsOf(automata).length >= 9);
+  for (const regex of expressionsOf(automata)) t.ok(!isSimple(regex) && compileRegex(regex, true).automaton && compileRegex(regex, false).automaton, `an automaton: ${regex}`);
+  t.match(compileRegex(expressionsOf(automata).at(-1)!, true).automaton, { states: Number(/(\d+) states/.exec(automata)![1]) });
+  t.ok(expressionsOf(others).length >= 6);
+  for (const regex of expressionsOf(others)) t.ok(!isSimple(regex) && !compileRegex(regex, false).automaton, `not decided: ${regex}`);
+  for (const number of [MOST_STATES, MOST_CELLS]) t.ok(others.includes(`${number}`));
   t.end();
 });
 
