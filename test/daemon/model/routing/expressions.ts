@@ -48,6 +48,9 @@ function expression(below: Below, depth: number, ascii: boolean): string {
 const BYTES = Buffer.from('ab/k1-._ZS K\n\t~');
 const MANY = ['\u00e4', '\u20ac', '\u{1f600}', '\u212a', '\u017f', '\u07ff', '\uffff'].map((char) => Buffer.from(char));
 
+/** Longer than UTF-8 has them, or beyond its last: RE2 takes them for characters of a class that holds all of them, and counts its classes together first. */
+const OVERLONG = /\xe0[\x80-\x9f]|\xf0[\x80-\x8f]|\xf4[\x90-\xbf]/;
+
 /** Makes texts: any, or such as an automaton leads to, with a few bytes of them changed. */
 export function textsFor({ start, accepting, states, width, classes, next }: Automaton, ascii: boolean): (below: Below) => Buffer {
   const bytesOf = Array.from({ length: width }, (): number[] => []);
@@ -68,12 +71,14 @@ export function textsFor({ start, accepting, states, width, classes, next }: Aut
     return bytes;
   };
 
-  return (below) => {
+  const text = (below: Below): Buffer => {
     const bytes = below(4) === 0 ? [] : led(below);
     for (let changes = bytes.length === 0 ? below(9) : below(4); changes > 0; changes -= 1) {
       const char = ascii || below(3) > 0 ? [BYTES[below(BYTES.length)]!] : below(4) === 0 ? [0x80 + below(128)] : pick(below, MANY);
       bytes.splice(below(bytes.length + 1), below(2), ...char);
     }
-    return Buffer.from(bytes);
+    const made = Buffer.from(bytes);
+    return OVERLONG.test(made.toString('latin1')) ? text(below) : made;
   };
+  return text;
 }
