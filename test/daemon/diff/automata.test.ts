@@ -32,7 +32,7 @@ function mesh(...regexes: readonly (string | RouteProgram)[]): MeshModel {
 }
 
 function step(kernel: Kernel, image: Image, to: MeshModel, mostAutomata?: number): ReturnType<typeof plan> {
-  const planned = plan(image, to, { sweep: { frontends: true, clusters: true }, ...(mostAutomata === undefined ? {} : { mostAutomata }) });
+  const planned = plan(image, to, { sweep: { frontends: true, clusters: true, shared: true }, ...(mostAutomata === undefined ? {} : { mostAutomata }) });
   for (const operation of planned.operations) kernel.apply(operation);
   return planned;
 }
@@ -71,7 +71,7 @@ t.test('the same one serves all steps, until the last of them goes', async (t) =
 t.test('a program that is written anew because a cluster goes keeps its automaton', async (t) => {
   const kernel = new Kernel();
   step(kernel, createImage(), mesh('/[^/]+'));
-  const waiting = plan(createImage(kernel.contents()), model([], []), { sweep: { frontends: false, clusters: true } });
+  const waiting = plan(createImage(kernel.contents()), model([], []), { sweep: { frontends: false, clusters: true, shared: true } });
   for (const operation of waiting.operations) kernel.apply(operation);
   t.same([stored(kernel), ask(kernel, 'x0', '/a')], [1, ['refuse 22']]);
   step(kernel, waiting.image, model([], []));
