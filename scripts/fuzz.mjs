@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `npm run fuzz [-- SECONDS]`: sets up what the fuzzer needs and runs it.
+// `npm run fuzz [-- SECONDS [TARGET...]]`: sets up what the fuzzers need and runs them.
 import process from 'node:process';
 import { root, setup } from './setup.mjs';
 import { runTypescript } from './typescript.mjs';
@@ -11,4 +11,4 @@ try {
   process.stderr.write(`fuzz: ${error.message}\n`);
   process.exit(1);
 }
-await runTypescript('test/kernel/fuzzCommand.ts');
+await runTypescript('test/fuzzCommand.ts');
