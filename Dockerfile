@@ -13,13 +13,13 @@ ARG BASE=openeuler/openeuler:24.03-lts
 FROM ${BASE} AS build
 WORKDIR /src
 COPY packaging/install.sh packaging/
-RUN packaging/install.sh npm package
+RUN packaging/install.sh npm package plugin
 COPY packaging/node packaging/node
 RUN cd packaging/node && npm ci --ignore-scripts --no-audit --no-fund
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
-RUN node scripts/generate-protos.mjs && node scripts/build.mjs
+RUN node scripts/generate-protos.mjs && node scripts/build.mjs && make -C cni
 
 FROM ${BASE} AS bundle
 WORKDIR /src

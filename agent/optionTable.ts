@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Options as YargsOptions } from 'yargs';
-import { LOG_LEVELS, ON_STOP, RESTART } from './options.js';
+import { CNI_FAILURE, INSTALL_CNI, LOG_LEVELS, ON_STOP, RESTART } from './options.js';
 import { SUPERVISION_OPTION_NAMES, SUPERVISION_OPTIONS, SUPERVISION_TIMES, type SupervisionOption, type SupervisionOptionName, supervisionText } from './supervisor/times.js';
 
 const text = (describe: string, value?: string): YargsOptions => ({ type: 'string', requiresArg: true, describe, ...(value === undefined ? {} : { default: value }) });
@@ -30,6 +30,10 @@ export const agentTable = {
   bundle: text('A finished build for this kernel, from the command bundle, used instead of compiling; or a folder of such files'),
   until: text('Last phase to run; what was done stays, and `cleanup` removes it'),
   require: text('Capabilities without which the start fails, separated by commas, for example l4 or l7'),
+  'install-cni': oneOf('Whether kmesh-cni is in the CNI chain of the node; auto is no in this build', INSTALL_CNI, 'auto'),
+  'cni-failure': oneOf('Whether a pod starts when kmesh-daemon cannot be told of it', CNI_FAILURE, 'allow'),
+  'cni-conf-dir': text('Folder of the CNI configurations; by default /etc/cni/net.d, below /host where /host/etc is mapped'),
+  'cni-bin-dir': text('Folder of the CNI plugins; by default /opt/cni/bin, below /host where /host/opt is mapped'),
   restart: oneOf('When kmesh-daemon is started again after it died', RESTART, 'on-failure'),
   ...supervisionTable(),
   'on-stop': oneOf('What happens to the node when the agent stops', ON_STOP, 'auto'),

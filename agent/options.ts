@@ -4,6 +4,8 @@ import type { SupervisionTimes } from './supervisor/times.js';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 export const ON_STOP = ['auto', 'keep', 'cleanup'] as const;
+export const INSTALL_CNI = ['auto', 'yes', 'no'] as const;
+export const CNI_FAILURE = ['allow', 'deny'] as const;
 export const RESTART = ['on-failure', 'never'] as const;
 
 /** Spellings of the mode that is built, and of the one that is known but not built. */
@@ -33,6 +35,11 @@ export interface AgentOptions {
   readonly apiServer: string | undefined;
   /** A kubeconfig that the user named. */
   readonly kubeconfig: string | undefined;
+  readonly installCni: (typeof INSTALL_CNI)[number];
+  readonly cniFailure: (typeof CNI_FAILURE)[number];
+  /** Folders that the container runtime reads; undefined: the usual ones, of the host where it is mapped. */
+  readonly cniConfDir: string | undefined;
+  readonly cniBinDir: string | undefined;
   readonly restart: RestartPolicy;
   readonly supervision: SupervisionTimes;
   /** Names of capabilities without which the node must not come up. */

@@ -27,6 +27,8 @@ export interface Phase {
   run(ctx: Context): Promise<void>;
   /** For a phase that starts something that stays: resolves when it has ended or was told to. */
   hold?(ctx: Context): Promise<void>;
+  /** Goes on beside what holds the node up: resolves soon after `ended` is aborted, and never rejects. */
+  tend?(ctx: Context, ended: AbortSignal): Promise<void>;
   /** Called when `run` was begun, also when it failed half way; must find out for itself what there is to undo. */
   undo?(ctx: Context, scope: UndoScope): Promise<void>;
 }

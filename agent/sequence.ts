@@ -4,6 +4,7 @@ import { compileBpf } from './phases/compileBpf.js';
 import { compileModule } from './phases/compileModule.js';
 import { detectKernel } from './phases/detectKernel.js';
 import { insertModule } from './phases/insertModule.js';
+import { installCni } from './phases/installCni.js';
 import { mountFilesystems } from './phases/mountFilesystems.js';
 import { readHelpers } from './phases/readHelpers.js';
 import { setMacros } from './phases/setMacros.js';
@@ -18,5 +19,6 @@ export const SEQUENCE: readonly Phase[] = [
   compileModule,
   insertModule,
   mountFilesystems,
+  installCni,
   superviseDaemon,
 ];

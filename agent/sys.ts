@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import fs from 'fs-extra';
 import { type Lock, lockHolder, type LockKind, tryLock } from './fileLock.js';
+import { type FolderWatch, watchFolders } from './folderWatch.js';
 import { httpsGet, type HttpsQuestion } from './httpsClient.js';
 import { type HttpServer, type HttpServing, serveHttp } from './httpServer.js';
 
@@ -21,6 +22,14 @@ export interface Entry {
   /** Permission bits, and the user id that it belongs to; undefined: it is not known. */
   readonly mode?: number | undefined;
   readonly owner?: number | undefined;
+}
+
+/** How a file in the place of another is to be. */
+export interface Replacement {
+  /** Permission bits, or a file whose owner, group and permission bits it gets. */
+  readonly as: number | string;
+  /** What has to be there until the moment of the exchange; undefined: nothing. */
+  readonly expect?: { readonly content: Uint8Array | undefined };
 }
 
 export interface HttpAnswer {
@@ -63,6 +72,13 @@ export interface Sys {
   writeFileAtomically(file: string, data: string | Uint8Array): Promise<void>;
   /** The same for bytes that only their owner may read (mode 0600). */
   writePrivateFile(file: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * The same for a file that others read and write too. False, and nothing has changed: it does not hold any more what was expected. What is
+   * left of a write that was cut short has a name that ends with `.kmesh-HEX.partial`.
+   */
+  replaceFile(file: string, data: Uint8Array, replacement: Replacement): Promise<boolean>;
+  /** Tells of every change in these folders, until it is closed. */
+  watchFolders(folders: readonly string[], changed: () => void): FolderWatch;
   /**
    * Takes a lock (flock(2)) on a folder, or on a file, which is made if need be; undefined: somebody else holds it. The kernel gives
    * it up with its process, whatever pid namespace that is in.
@@ -141,6 +157,8 @@ export const sys: Sys = {
   removeTree: (target) => fs.remove(target),
   writeFileAtomically: (file, data) => writeFileAtomically(file, data, 0o666),
   writePrivateFile: (file, bytes) => writeFileAtomically(file, bytes, 0o600),
+  replaceFile,
+  watchFolders,
   tryLock,
   lockHolder,
   sync,
@@ -252,6 +270,43 @@ async function writeFileAtomically(file: string, data: string | Uint8Array, mode
     throw error;
   }
   await sync(path.dirname(file));
+}
+
+async function replaceFile(file: string, data: Uint8Array, { as, expect }: Replacement): Promise<boolean> {
+  const like = typeof as === 'number' ? { mode: as, uid: undefined, gid: undefined } : await fs.stat(as);
+  const partial = `${file}.kmesh-${randomBytes(6).toString('hex')}.partial`;
+  try {
+    const handle = await open(partial, 'wx', 0o600);
+    try {
+      await handle.writeFile(data);
+      if (like.uid !== undefined) await handle.chown(like.uid, like.gid);
+      await handle.chmod(like.mode & 0o7777);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    // To write to the disk took its time; from here to the rename it is microseconds.
+    if (expect !== undefined && !(await holds(file, expect.content))) {
+      await fs.remove(partial);
+      return false;
+    }
+    await fs.rename(partial, file);
+  } catch (error) {
+    await fs.remove(partial);
+    throw error;
+  }
+  await sync(path.dirname(file));
+  return true;
+}
+
+async function holds(file: string, content: Uint8Array | undefined): Promise<boolean> {
+  try {
+    return content !== undefined && Buffer.from(await readBytes(file, content.length + 1)).equals(content);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return content === undefined;
+    if (isErrno(error, 'EFBIG')) return false;
+    throw error;
+  }
 }
 
 async function sync(file: string): Promise<void> {

@@ -13,7 +13,7 @@ export const INSTALL = '/usr/lib/kmesh';
 export const NODE = '/usr/lib/kmesh-node/node';
 
 /** What a build by hand leaves beside the sources. */
-const PRODUCT = /^\.|\.(?:o|a|ko|mod|mod\.c|order|symvers)$/;
+const PRODUCT = /^\.|^kmesh-cni$|\.(?:o|a|ko|mod|mod\.c|order|symvers)$/;
 
 /**
  * @typedef {object} Entry
@@ -33,6 +33,13 @@ function folder(from, to, kind) {
       const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)];
       return entry.isDirectory() ? folder(source, target, kind) : [{ from: source, to: target, kind }];
     });
+}
+
+/** The CNI plugin, which `make -C cni` has built, and what it is made of: it holds parts of a C library whose licence asks for it. @returns {Entry[]} */
+function cniPlugin() {
+  const from = path.join(root, 'cni/kmesh-cni');
+  if (!existsSync(from)) throw new Error('cni/kmesh-cni is not built: make -C cni');
+  return [{ from, to: `${INSTALL}/cni/kmesh-cni`, mode: 0o755 }, ...folder(path.join(root, 'cni'), `${INSTALL}/cni`)];
 }
 
 /** What koffi runs: its scripts, and the native part beside it for this architecture. Its C++ sources and the part for musl are not needed. @returns {Entry[]} */
@@ -77,6 +84,7 @@ export function kmeshFiles({ bundles, docs: withDocs, licences: target, terms, b
     // Compiled on the node; and by their digests the agent knows that a bundle is of its own version.
     ...folder(at('bpf'), `${INSTALL}/bpf`),
     ...folder(at('kernel'), `${INSTALL}/kernel`),
+    ...cniPlugin(),
     ...bundles.map((file) => ({ from: path.resolve(file), to: `${INSTALL}/bundles/${path.basename(file)}` })),
     ...koffi(),
     { text: bill, to: `${INSTALL}/sbom.cdx.json` },

@@ -4,7 +4,7 @@
 # install.sh --list     prints the installed packages with their versions
 # install.sh --names FAMILY WORD...    prints what the words stand for where there is apt or dnf, without installing it
 #
-# Words: npm (builds the agent), package (builds the packages), bpf (eBPF programs), module (kmesh.ko), compilers (every gcc
+# Words: npm (builds the agent), package (builds the packages), plugin (builds kmesh-cni), bpf (eBPF programs), module (kmesh.ko), compilers (every gcc
 # and clang that the distribution has, for modules of any kernel), runtime (what agent and daemon call), node (what the Node of
 # kmesh-node links to), =NAME (a package by its own name), /FILE (a package, with what it needs).
 set -eu
@@ -13,6 +13,7 @@ names_apt() {
   case $1 in
     npm) echo nodejs npm ca-certificates ;;
     package) echo dpkg ;;
+    plugin) echo gcc make libc6-dev ;;
     bpf) echo clang make libbpf-dev linux-libc-dev ;;
     # Programs of header trees need libelf (objtool), libcrypto (sign-file) and libdw (gendwarfksyms).
     module) echo gcc make kmod libc6-dev libelf1 libdw1 openssl ;;
@@ -30,6 +31,7 @@ names_dnf() {
   case $1 in
     npm) echo nodejs npm ca-certificates ;;
     package) echo dpkg ;;
+    plugin) echo gcc make libc6-dev ;;
     bpf) echo clang make libbpf-devel kernel-headers ;;
     module) echo gcc make kmod glibc-devel elfutils-libelf elfutils-libs openssl ;;
     compilers) echo gcc clang lld llvm ;;

@@ -23,6 +23,7 @@ function ensureNode() {
 /** @param args more for packaging/package.mjs, as --output */
 export function makePackages(args) {
   ensureNode();
+  run('make', ['--silent', '-C', 'cni']);
   run(process.execPath, [path.join(root, 'packaging/package.mjs'), '--format=deb', '--format=rpm', ...args]);
 }
 

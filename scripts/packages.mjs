@@ -37,6 +37,9 @@ const modules = [
 const tests = [
   { what: 'gcc', present: command('gcc'), apt: 'gcc', dnf: 'gcc' },
   { what: "clang's sanitizers and libFuzzer", present: clangRuntime('fuzzer'), apt: 'libclang-rt-dev', dnf: 'compiler-rt' },
+  { what: 'static C library', present: library('libc.a'), apt: 'libc6-dev', dnf: 'glibc-static' },
+  { what: 'plugins of CNI', present: () => ['/usr/lib/cni', '/usr/libexec/cni'].some((folder) => existsSync(path.join(folder, 'ptp'))), apt: 'containernetworking-plugins', dnf: 'containernetworking-plugins' },
+  { what: 'iptables', present: command('iptables', '/usr/sbin'), apt: 'iptables', dnf: 'iptables-nft' },
   { what: 'C library headers', present: file('/usr/include/stdio.h'), apt: 'libc6-dev', dnf: 'glibc-devel' },
   { what: 'openssl', present: command('openssl'), apt: 'openssl', dnf: 'openssl' },
   { what: 'depmod', present: command('depmod', '/usr/sbin', '/sbin'), apt: 'kmod', dnf: 'kmod' },
@@ -86,6 +89,8 @@ const cluster = [
 
 /** For `npm run package`. */
 const packaging = [
+  { what: 'gcc', present: command('gcc'), apt: 'gcc', dnf: 'gcc' },
+  { what: 'static C library', present: library('libc.a'), apt: 'libc6-dev', dnf: 'glibc-static' },
   { what: 'dpkg-deb', present: command('dpkg-deb'), apt: 'dpkg', dnf: 'dpkg' },
   { what: 'rpmbuild', present: command('rpmbuild'), apt: 'rpm', dnf: 'rpm-build' },
 ];

@@ -87,6 +87,8 @@ t.test('in the agent only exec.ts and sys.ts touch the world', async (t) => {
     'agent/httpServer.ts': ['node:events', 'node:http'],
     // What sys.ts hands out as httpsGet().
     'agent/httpsClient.ts': ['node:https'],
+    // What sys.ts hands out as watchFolders().
+    'agent/folderWatch.ts': ['node:fs'],
     // What sys.ts hands out as tryLock() and lockHolder().
     'agent/fileLock.ts': ['node:fs', 'node:os', 'koffi'],
     // setresgid for the own process: neither a file nor a program.

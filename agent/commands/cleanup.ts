@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
+import { removeFromNode } from '../cni/chain.js';
+import { cniPlaces, removeRunDir } from '../cni/places.js';
 import { codedError } from '../coded.js';
 import { removeUnusedBuilds } from '../compile/oldBuilds.js';
 import { type Context, failure } from '../context.js';
@@ -14,7 +16,7 @@ import { claimNode, type Leave } from '../supervisor/exclusive.js';
 import { endLeftover, forgetProcesses } from '../supervisor/processes.js';
 
 /**
- * Removes what runs with these options left: a daemon whose agent died, pins, kmesh.ko, mounts and folders on record,
+ * Removes what runs with these options left: kmesh-cni, a daemon whose agent died, pins, kmesh.ko, mounts and folders on record,
  * and the build results. Called again, it finds nothing to do.
  *
  * @returns the exit code
@@ -45,6 +47,12 @@ async function cleanupAlone(ctx: Context, leave: Leave | undefined): Promise<num
   const daemon = await endLeftover(ctx, ctx.options.supervision.graceMs);
   const removed = daemon === undefined ? [] : [`kmesh-daemon (pid ${daemon})`];
   const steps: readonly (() => Promise<readonly string[]>)[] = [
+    async () => {
+      // First of all: while a chain names kmesh-cni, pods depend on what is taken away below.
+      const removedCni = await removeFromNode(ctx, await cniPlaces(ctx));
+      await removeRunDir(ctx);
+      return removedCni;
+    },
     async () => {
       // Connections that kmesh.ko holds back go on while the programs are there to say where.
       await drain(ctx);

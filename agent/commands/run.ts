@@ -71,7 +71,7 @@ async function bringUpAndHold(ctx: Context, sequence: readonly Phase[], daemonSe
   }
   await reportCapabilities(ctx, IN_FORCE);
   ctx.log.info('ready: this node is in the mesh');
-  const failed = await holdAll(ctx, holders);
+  const failed = await holdAll(ctx, holders, begun);
   if (ctx.stop.aborted) ctx.log.info(`stopping: ${ctx.stop.reason}`);
   const undone = (await keepsNode(ctx, daemonSet)) ? [] : await undoPhases(begun, ctx, 'all');
   return failed?.exitCode ?? undone[0]?.exitCode ?? 0;
@@ -90,7 +90,9 @@ async function unmetRequirement(ctx: Context): Promise<KmeshError | undefined> {
   }
 }
 
-async function holdAll(ctx: Context, holders: readonly Phase[]): Promise<KmeshError | undefined> {
+async function holdAll(ctx: Context, holders: readonly Phase[], begun: readonly Phase[]): Promise<KmeshError | undefined> {
+  const ended = new AbortController();
+  const tended = begun.map((phase) => phase.tend?.(ctx, ended.signal));
   try {
     await Promise.all(holders.map((phase) => phase.hold?.(ctx)));
     return undefined;
@@ -98,6 +100,9 @@ async function holdAll(ctx: Context, holders: readonly Phase[]): Promise<KmeshEr
     const error = codedError(ctx, thrown);
     logError(ctx.log, ctx.options.logFormat, error);
     return error;
+  } finally {
+    ended.abort();
+    await Promise.all(tended);
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as z from 'zod';
+import { CNI_FAILURE, INSTALL_CNI } from '../options.js';
 
 /** Beside the files in a captured folder: what no file tells. */
 export const MANIFEST = 'kmesh-capture.json';
@@ -37,6 +38,11 @@ export const manifest = z.object({
     statusPort: z.number().int(),
     metricsPort: z.number().int(),
     bundle: pathText.optional(),
+    // Captures of earlier versions have none of these.
+    installCni: z.enum(INSTALL_CNI).default('auto'),
+    cniFailure: z.enum(CNI_FAILURE).default('allow'),
+    cniConfDir: pathText.optional(),
+    cniBinDir: pathText.optional(),
     kubeconfig: pathText.optional(),
     require: z.array(text).max(50),
     daemonArgs: z.array(text).max(200),

@@ -11,13 +11,14 @@ import { MissingResult } from '../context.js';
 import { couldNotLook } from './blind.js';
 import { type Check, type Finding, type Group, type Question, warning } from './check.js';
 import { buildChecks } from './checks/build.js';
+import { cniChecks } from './checks/cni.js';
 import { kernelChecks } from './checks/kernel.js';
 import { moduleChecks } from './checks/module.js';
 import { runningChecks } from './checks/running.js';
 import type { Examination } from './examination.js';
 
 /** docs/doctor.md lists them; a test holds the two equal. */
-export const GROUPS: readonly Group[] = [kernelChecks, buildChecks, moduleChecks, runningChecks];
+export const GROUPS: readonly Group[] = [kernelChecks, buildChecks, moduleChecks, runningChecks, cniChecks];
 
 /** What `doctor --json` prints. */
 export interface Report {

@@ -47,12 +47,12 @@ t.test("everything is root's, and nobody else may write or gets rights by it", a
     t.same([...new Set([...files.values()].map(({ mode }) => mode))].sort(), ['-rw-r--r--', '-rwxr-xr-x', 'drwxr-xr-x'], name);
     t.same([...files.keys()].filter((one) => !/^\/(?:etc\/kmesh|usr)(?:\/|$)|^\/etc$/.test(one)), [], `${name}: in the usual places`);
   }
-  for (const name of ['deb', 'rpm'] as const) t.same(executables(FILES[name]), ['/usr/bin/kmesh', '/usr/lib/kmesh/start_kmesh.sh'], name);
+  for (const name of ['deb', 'rpm'] as const) t.same(executables(FILES[name]), ['/usr/bin/kmesh', '/usr/lib/kmesh/cni/kmesh-cni', '/usr/lib/kmesh/start_kmesh.sh'], name);
   for (const name of ['deb of node', 'rpm of node'] as const) t.same(executables(FILES[name]), ['/usr/lib/kmesh-node/node'], name);
 });
 
 t.test('the sources of the compat build, licences, unit and settings are in both', async (t) => {
-  const sources = run('git', '-C', ROOT, 'ls-files', 'bpf', 'kernel').trim().split('\n').filter((name) => !path.basename(name).startsWith('.'));
+  const sources = run('git', '-C', ROOT, 'ls-files', 'bpf', 'cni', 'kernel').trim().split('\n').filter((name) => !path.basename(name).startsWith('.'));
   t.ok(sources.length > 60);
   const wanted = [...sources, 'agent.js', 'daemon.js', 'package.json', 'sbom.cdx.json'].map((name) => `/usr/lib/kmesh/${name}`);
   for (const name of ['deb', 'rpm'] as const) {

@@ -28,11 +28,11 @@ t.test('the account may look at its own pod, DaemonSet and namespace, and do not
   for (const name of ['POD_NAME', 'POD_NAMESPACE']) t.ok(container.env.some((one) => one.name === name), `${name} tells it which they are`);
 });
 
-t.test('no node keeps the pod waiting, and nothing but the state folder is made', async (t) => {
+t.test('no node keeps the pod waiting, and nothing is made but the state folder and the one of the socket', async (t) => {
   const hostPaths = pod.volumes.flatMap(({ hostPath }) => (hostPath === undefined ? [] : [hostPath]));
-  t.same(hostPaths.filter(({ type }) => type === 'DirectoryOrCreate').map(({ path: one }) => one), ['/var/lib/kmesh']);
+  t.same(hostPaths.filter(({ type }) => type === 'DirectoryOrCreate').map(({ path: one }) => one), ['/var/run/kmesh', '/var/lib/kmesh']);
   // What the Filesystem Hierarchy Standard and the kernel give every node.
-  for (const { path: one } of hostPaths.filter(({ type }) => type === 'Directory')) t.ok(['/mnt', '/sys/fs/bpf', '/usr', '/lib', '/proc'].includes(one), one);
+  for (const { path: one } of hostPaths.filter(({ type }) => type === 'Directory')) t.ok(['/mnt', '/sys/fs/bpf', '/usr', '/lib', '/proc', '/etc', '/opt'].includes(one), one);
   t.ok(pod.volumes.find(({ configMap }) => configMap !== undefined)?.configMap?.optional);
 });
 
@@ -45,8 +45,15 @@ t.test('probes: a compile has time, and liveness outlasts a busy node', async (t
 });
 
 t.test('a read-only place of the host is one the agent looks at', async (t) => {
-  const places = container.volumeMounts.filter(({ mountPath }) => mountPath.startsWith('/host/')).map(({ mountPath, readOnly }) => ({ mountPath, readOnly }));
+  const places = container.volumeMounts.filter(({ mountPath, readOnly }) => mountPath.startsWith('/host/') && readOnly === true).map(({ mountPath, readOnly }) => ({ mountPath, readOnly }));
   t.same(places, ['/host/usr', '/host/lib', '/host/proc'].map((mountPath) => ({ mountPath, readOnly: true })));
+});
+
+t.test("the folders of CNI are where the agent looks for them, and the plugin's socket and log where it has them", async (t) => {
+  const hostPath = (mountPath: string): string | undefined => pod.volumes.find(({ name }) => name === container.volumeMounts.find((one) => one.mountPath === mountPath && one.readOnly !== true)?.name)?.hostPath?.path;
+  t.same([hostPath('/host/etc'), hostPath('/host/opt')], ['/etc', '/opt'], 'agent/cni/places.ts');
+  const protocol = fs.readFileSync(path.join(ROOT, 'cni/protocol.h'), 'utf8');
+  for (const name of ['KM_CNI_SOCKET', 'KM_CNI_LOG']) t.equal(path.dirname(new RegExp(`#define ${name} "(.*)"`).exec(protocol)?.[1] ?? ''), hostPath('/var/run/kmesh'), name);
 });
 
 t.test('the component of the old volumes adds mounts with their volumes', async (t) => {

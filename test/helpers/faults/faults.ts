@@ -17,7 +17,7 @@ export interface Call {
 }
 
 const READS = ['stat', 'readBytes', 'readText', 'readGzip', 'readLink', 'realPath', 'list', 'sha256'] as const;
-const WRITES = ['makeFolders', 'removeEmptyFolder', 'removeTree', 'writeFileAtomically', 'tryLock', 'sync', 'writeExisting', 'copyFile', 'rename'] as const;
+const WRITES = ['makeFolders', 'removeEmptyFolder', 'removeTree', 'writeFileAtomically', 'replaceFile', 'tryLock', 'sync', 'writeExisting', 'copyFile', 'rename'] as const;
 const OTHERS = ['followKernelLog', 'httpGet', 'serveHttp', 'kill'] as const;
 
 const ERRNOS = ['EIO', 'EACCES', 'ENOSPC', 'EROFS', 'EADDRINUSE', 'ENOENT'] as const;

@@ -55,6 +55,7 @@ function watched(enter: (where: string) => void): Phase[] {
     ...(phase.when === undefined ? {} : { when: (ctx: Context) => within(phase.name, () => phase.when?.(ctx)) }),
     run: (ctx: Context) => within(phase.name, () => phase.run(ctx)),
     ...(phase.hold === undefined ? {} : { hold: (ctx: Context) => within(`${phase.name}: held`, async () => phase.hold?.(ctx)) }),
+    ...(phase.tend === undefined ? {} : { tend: (ctx: Context, ended: AbortSignal) => within(`${phase.name}: held`, async () => phase.tend?.(ctx, ended)) }),
     ...(phase.undo === undefined ? {} : { undo: (ctx: Context, scope) => within(`${phase.name}: undone`, async () => phase.undo?.(ctx, scope)) }),
   }));
 }
@@ -112,6 +113,7 @@ function context(node: SyntheticNode, seen: (name: string, about: string) => Fau
     options: {
       ...{ mode: 'ads', stateDir: STATE, cgroup2Path: CGROUP2, attachCgroup: undefined, bpfFsPath: BPFFS, statusAddress: undefined, statusPort: 15021, metricsPort: 15020 },
       ...{ logLevel: 'info', logFormat: 'json', until: undefined, onStop, restart: 'on-failure', supervision: SUPERVISION_TIMES, require: [], bpfHeader: undefined, kernelHeaders: undefined },
+      ...{ installCni: 'yes', cniFailure: 'allow', cniConfDir: undefined, cniBinDir: undefined },
       ...{ moduleSigningKey: undefined, moduleSigningCert: undefined, module: undefined, bundle: undefined, daemonArgs: [], apiServer: undefined, kubeconfig: undefined },
     },
     root: INSTALLED,

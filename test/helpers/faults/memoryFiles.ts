@@ -176,6 +176,14 @@ export class MemoryFiles {
       removeTree: async (target) => this.#remove(target),
       writeFileAtomically: write,
       writePrivateFile: write,
+      replaceFile: async (file, data, { expect }) => {
+        const item = this.items.get(this.#place(file));
+        const now = item?.kind === 'file' ? item.data : undefined;
+        const wanted = expect?.content;
+        if (expect !== undefined && (wanted === undefined ? item !== undefined : now?.equals(wanted) !== true)) return false;
+        await write(file, data);
+        return true;
+      },
       tryLock: async (file, kind) => this.#lock(file, kind),
       lockHolder: () => undefined,
       sync: async (file) => void this.#real(file),

@@ -3,12 +3,17 @@
 import { SEQUENCE } from '../../../agent/sequence.js';
 import { HEADERS, INSTALLED, RELEASE } from '../machines.js';
 import type { Call, Fault } from './faults.js';
-import { BPFFS, CGROUP2, STATE } from './syntheticNode.js';
+import { BPFFS, CGROUP2, CNI_BIN, CNI_CONF, STATE } from './syntheticNode.js';
 import type { Trial } from './table.js';
 
 const KINDS: readonly (readonly [RegExp, string])[] = [
   [new RegExp(`^${INSTALLED}/(bpf|kernel)`), 'sources in the install folder'],
   [new RegExp(`^${INSTALLED}/config`), 'linux/bpf.h'],
+  [new RegExp(`^${INSTALLED}/cni/`), 'kmesh-cni in the install folder'],
+  [new RegExp(`^${CNI_CONF}`), "the node's CNI configurations"],
+  [new RegExp(`^${CNI_BIN}`), "the node's CNI plugins"],
+  [/^\/var\/run\/kmesh/, '/var/run/kmesh'],
+  [/^\/host\/(etc|opt)$/, "the host's /etc and /opt"],
   [new RegExp(`^${INSTALLED}`), 'other files of the install folder'],
   [new RegExp(`^/lib/modules/${RELEASE}/kernel`), "the kernel's own modules"],
   [new RegExp(`^(${HEADERS}|/lib\\b|/usr$|/usr/src)`), 'the kernel header tree and the links to it'],
@@ -35,7 +40,7 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
 
 const VERBS: Readonly<Record<string, string>> = {
   stat: 'read', readBytes: 'read', readText: 'read', readGzip: 'read', readLink: 'read', realPath: 'read', list: 'read', sha256: 'read',
-  makeFolders: 'write', writeFileAtomically: 'write', sync: 'write', writeExisting: 'write', copyFile: 'write', rename: 'write',
+  makeFolders: 'write', writeFileAtomically: 'write', replaceFile: 'write', sync: 'write', writeExisting: 'write', copyFile: 'write', rename: 'write',
   removeEmptyFolder: 'remove', removeTree: 'remove', tryLock: 'lock',
 };
 

@@ -15,6 +15,8 @@ export const STATE = '/var/lib/kmesh';
 export const CGROUP2 = '/mnt/kmesh_cgroup2';
 export const BPFFS = '/mnt/kmesh_bpf';
 export const DAEMON = path.join(INSTALLED, 'daemon.js');
+export const CNI_CONF = '/etc/cni/net.d';
+export const CNI_BIN = '/opt/cni/bin';
 const BUILD_ID = 'aa11aa11';
 const SYSFS = '/sys/module/kmesh';
 const PACKED_MODULE = `/lib/modules/${RELEASE}/kernel/net/tls/tls.ko.xz`;
@@ -61,6 +63,10 @@ export class SyntheticNode {
       '/sys/fs/cgroup/kubepods/pod1/cpu.max': 'max 100000\n',
       [path.join(INSTALLED, 'kernel/kmesh.c')]: 'int x;\n',
       [PACKED_MODULE]: 'packed',
+      [path.join(CNI_CONF, '10-net.conflist')]: '{"cniVersion": "1.0.0", "name": "net", "plugins": [\n  {"type": "bridge"},\n  {"type": "portmap"}\n]}\n',
+      [path.join(CNI_BIN, 'bridge')]: 'bridge',
+      [path.join(INSTALLED, 'cni/kmesh-cni')]: 'kmesh-cni of the Kmesh node agent, as it was built',
+      '/var/run/.keep': '',
     });
     files.put('/sys/kernel/btf/vmlinux', BTF);
     return new SyntheticNode(files, []);
@@ -207,6 +213,7 @@ export class SyntheticNode {
       ...this.files.sys,
       // The kernel shows a switch as a letter, however it was written.
       writeExisting: (file, text) => writeExisting(file, file.startsWith(SYSFS) ? (text === '1' ? 'Y\n' : 'N\n') : text),
+      watchFolders: () => ({ close: () => {} }),
       followKernelLog: () => ({ read: () => [], close: () => {} }),
       httpGet: () => this.#answer(),
       httpsGet: () => Promise.reject(new Error('there is no cluster')),
