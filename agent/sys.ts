@@ -301,7 +301,8 @@ async function replaceFile(file: string, data: Uint8Array, { as, expect }: Repla
 
 async function holds(file: string, content: Uint8Array | undefined): Promise<boolean> {
   try {
-    return content !== undefined && Buffer.from(await readBytes(file, content.length + 1)).equals(content);
+    const there = await readBytes(file, content?.length ?? 0);
+    return content !== undefined && Buffer.from(there).equals(content);
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return content === undefined;
     if (isErrno(error, 'EFBIG')) return false;

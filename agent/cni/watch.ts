@@ -21,11 +21,10 @@ const LOOK_MS = 30_000;
  * @param ended ends it
  */
 export async function watchChain(ctx: Context, places: CniPlaces, settings: PluginSettings, ended: AbortSignal): Promise<void> {
-  const end = AbortSignal.any([ended, ctx.stop]);
   let told = '';
-  for (let pause = SETTLE_MS; !end.aborted; ) {
+  for (let pause = SETTLE_MS; !ended.aborted && !ctx.stop.aborted; ) {
     // Watched before it is looked at: nothing is missed in between.
-    const watch = await watchPlaces(ctx, places, end);
+    const watch = await watchPlaces(ctx, places, ended);
     const { state, trouble } = await look(ctx, places, settings);
     const now = trouble ?? state?.why ?? '';
     if (state?.changed === true) {
@@ -36,7 +35,7 @@ export async function watchChain(ctx: Context, places: CniPlaces, settings: Plug
     const quiet = !(await watch.change(LOOK_MS));
     watch.close();
     if (quiet && state?.changed !== true) pause = SETTLE_MS;
-    else await ctx.sys.sleep(pause, end);
+    else await ctx.sys.sleep(pause, ended);
   }
 
   async function look(...args: Parameters<typeof keepInChain>): Promise<{ readonly state?: ChainState; readonly trouble?: string }> {
@@ -57,19 +56,29 @@ interface Watched {
 }
 
 /** Watches the folders, or the nearest ones above that are there. */
-async function watchPlaces({ sys }: Context, { confDir, binDir }: CniPlaces, end: AbortSignal): Promise<Watched> {
+async function watchPlaces({ sys }: Context, { confDir, binDir }: CniPlaces, ended: AbortSignal): Promise<Watched> {
   const woken = new AbortController();
+  let changed = false;
+  const wake = (): void => woken.abort();
+  ended.addEventListener('abort', wake);
   const folders = await Promise.all([confDir, binDir].map(async (folder) => {
     let at = folder;
     while (at !== '/' && (await sys.stat(at).catch(() => undefined))?.kind !== 'directory') at = path.dirname(at);
     return at;
   }));
-  const watch = sys.watchFolders([...new Set(folders)], () => woken.abort());
+  const watch = sys.watchFolders([...new Set(folders)], () => {
+    changed = true;
+    wake();
+  });
+  if (ended.aborted) wake();
   return {
     async change(ms) {
-      await sys.sleep(ms, AbortSignal.any([woken.signal, end]));
-      return woken.signal.aborted;
+      await sys.sleep(ms, woken.signal);
+      return changed;
     },
-    close: () => watch.close(),
+    close() {
+      ended.removeEventListener('abort', wake);
+      watch.close();
+    },
   };
 }

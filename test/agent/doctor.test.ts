@@ -58,11 +58,49 @@ interface Broken {
   readonly l4?: RegExp;
 }
 
+const LIST = '{"cniVersion":"1.0.0","name":"net","plugins":[{"type":"bridge"}]}';
+/** A node with a network, whose agent is to be in its chain. */
+const withCni = (files: NonNullable<Changes['files']>, options: Partial<typeof OPTIONS> = {}): Changes => ({
+  files: { '/etc/cni/net.d/10-net.conflist': LIST, '/opt/cni/bin/bridge': '', [`${INSTALLED}/cni/kmesh-cni`]: 'kmesh-cni of the Kmesh node agent', ...files },
+  manifest: { options: { ...OPTIONS, installCni: 'yes', ...options } },
+});
+
 const rule = (file: string, text: string): Changes => ({ files: { [file]: text } });
 const LOCKDOWN = '/sys/kernel/security/lockdown';
 const OTHER = '6.1.0-17-amd64';
 
 const MACHINES: readonly Broken[] = [
+  { name: 'a node for kmesh-cni', changes: withCni({}), wrong: {}, exit: 0 },
+  {
+    name: 'no CNI configuration yet',
+    changes: withCni({ '/etc/cni/net.d/10-net.conflist': '' }),
+    wrong: { 'CNI configuration': { status: 'warning', evidence: /none of 10-net.conflist is a configuration/, remedy: /--cni-conf-dir/ } },
+    exit: 0,
+  },
+  {
+    name: 'a CNI version that no pod would start with',
+    changes: withCni({ '/etc/cni/net.d/10-net.conflist': LIST.replace('1.0.0', '0.2.0') }),
+    wrong: { 'CNI configuration': { status: 'warning', evidence: /^KM_CNI_VERSION: .*0\.2\.0/, remedy: /cniVersion/ } },
+    exit: 0,
+  },
+  {
+    name: 'the same, where a start depends on it',
+    changes: withCni({ '/etc/cni/net.d/10-net.conflist': LIST.replace('1.0.0', '0.2.0') }, { require: ['pod-management'] }),
+    wrong: { 'CNI configuration': { status: 'error', evidence: /^KM_CNI_VERSION: / } },
+    exit: 20,
+  },
+  {
+    name: "somebody else's kmesh-cni",
+    changes: withCni({ '/opt/cni/bin/kmesh-cni': 'of another Kmesh' }),
+    wrong: { 'kmesh-cni': { status: 'warning', evidence: /^KM_CNI_PLUGIN: .*not the agent's/ } },
+    exit: 0,
+  },
+  {
+    name: 'deny without a daemon',
+    changes: withCni({ '/etc/cni/net.d/10-net.conflist': LIST.replace(']', ',{"type":"kmesh-cni","cniFailure":"deny"}]') }),
+    wrong: { 'CNI socket': { status: 'warning', evidence: /no pod starts/, remedy: /--cni-failure=allow/ } },
+    exit: 0,
+  },
   {
     name: 'no bpf.h, but BTF',
     changes: { without: ['/usr/include/linux/bpf.h'] },

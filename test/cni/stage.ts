@@ -3,13 +3,14 @@
  * Where kmesh-cni runs as on a node: inside the sandbox, with a /run of its own, network namespaces made like those of pods, and a daemon that
  * answers as a test wants.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { run } from '../helpers/sandbox.js';
+
+const run = (command: string, args: readonly string[]): string => execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
 export const RUN = '/var/run/kmesh';
 export const SOCKET = path.join(RUN, 'cni.sock');

@@ -38,7 +38,7 @@ t.test('as in kmesh.yaml: compiles, ready, steers, ends', async (t) => {
   await waitFor(name, container.readinessProbe);
   t.equal(await ask(container.livenessProbe), 200);
   await steers(t);
-  t.match(logs(name), /phase compile-bpf \(4\/8\): done[^]*L7 HTTP routing[^]*ready: this node is in the mesh/);
+  t.match(logs(name), /phase compile-bpf \(4\/9\): done[^]*L7 HTTP routing[^]*ready: this node is in the mesh/);
   if (process.env['KMESH_KEEP_LOG'] !== undefined) fs.writeFileSync(process.env['KMESH_KEEP_LOG'], logs(name));
   t.ok(stop() < grace, 'inside its grace period');
   t.equal(exitCode(name), 0, logs(name));
