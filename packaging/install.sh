@@ -30,8 +30,8 @@ names_apt() {
 names_dnf() {
   case $1 in
     npm) echo nodejs npm ca-certificates ;;
-    package) echo dpkg ;;
-    plugin) echo gcc make libc6-dev ;;
+    package) echo rpm-build ;;
+    plugin) echo gcc make glibc-devel glibc-static ;;
     bpf) echo clang make libbpf-devel kernel-headers ;;
     module) echo gcc make kmod glibc-devel elfutils-libelf elfutils-libs openssl ;;
     compilers) echo gcc clang lld llvm ;;
