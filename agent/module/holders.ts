@@ -18,13 +18,13 @@ export async function whatHolds(ctx: Context): Promise<string> {
     [await moduleNumber(sys, 'counters/deferred'), 'connections held back'],
     [await moduleNumber(sys, 'counters/armed'), 'sockets taken over that have not connected yet'],
   ] as const;
-  const pins = await Promise.all(requestPins(ctx).map(async (pin) => ((await readIfThere(() => sys.stat(pin))) === undefined ? [] : [`the link pinned at ${pin}`])));
+  const pins = await requestPins(ctx);
   const links = await linkOwners(sys);
   const parts = [
     ...(loaded?.references === undefined ? [] : [`references: ${loaded.references}`]),
     ...counts.flatMap(([count, what]) => (count === undefined || count === 0 ? [] : [`${what}: ${count}`])),
     ...(loaded?.usedBy.length ? [`modules that need it: ${loaded.usedBy.join(', ')}`] : []),
-    ...pins.flat(),
+    ...pins.map((pin) => `the link pinned at ${pin}`),
     ...(links.length === 0 ? [] : [`links to its tracepoint held open by ${links.join(', ')}`]),
   ];
   return parts.length === 0 ? 'nothing that can be seen from here' : parts.join('; ');

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
 import type { Context } from '../context.js';
+import { readIfThere } from '../gather/files.js';
 
 /**
- * The link to the module's tracepoint, which the daemon pins; pinned, it holds the module. The second name is that of a
- * link that was about to take its place when a daemon was killed. Contract with the daemon.
+ * The links to the module's tracepoint, which the daemon pins; pinned, each holds the module. Those after the first are of daemons that
+ * were killed before theirs took its place. Contract with the daemon.
  */
-export const requestPins = ({ options }: Context): readonly string[] => ['request', 'request_next'].map((name) => path.join(options.bpfFsPath, 'bpf_kmesh/links', name));
+const NAME = /^request(_next[0-9]*)?$/;
+
+export async function requestPins({ sys, options }: Context): Promise<readonly string[]> {
+  const folder = path.join(options.bpfFsPath, 'bpf_kmesh/links');
+  const names = (await readIfThere(() => sys.list(folder))) ?? [];
+  return names.filter((name) => NAME.test(name)).map((name) => path.join(folder, name));
+}

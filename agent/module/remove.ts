@@ -32,7 +32,7 @@ export async function removeModule(ctx: Context, ours = false): Promise<boolean>
     return false;
   }
   await drain(ctx);
-  for (const pin of requestPins(ctx)) await ctx.sys.removeTree(pin);
+  for (const pin of await requestPins(ctx)) await ctx.sys.removeTree(pin);
   await unload(ctx);
   return true;
 }

@@ -20,6 +20,11 @@ export const REQUEST_LINK = 'request';
 /** A link that is to replace another one waits under this name until it does. */
 export const nextLinkName = (hook: string): string => `${hook}_next`;
 
+const REQUEST_LINKS = /^request(_next[0-9]*)?$/;
+
+/** Names of the links that show requests, the one that is in force for good among them. */
+export const requestLinks = (root: string): string[] => entries(path.join(root, LINKS)).filter((name) => REQUEST_LINKS.test(name));
+
 export const linkPath = (root: string, name: string): string => path.join(root, LINKS, name);
 
 /** Maps of another layout are never adopted: each version has its own folder. */
@@ -106,8 +111,8 @@ export interface RemovedPins {
  */
 export function removePins(root: string): RemovedPins {
   const before = pinsBelow(root);
-  const ourLinks = [...HOOKS.map(({ name }) => name), REQUEST_LINK].reverse();
-  for (const name of ourLinks.flatMap((link) => [link, nextLinkName(link)])) fs.rmSync(linkPath(root, name), { force: true });
+  const hookLinks = HOOKS.map(({ name }) => name).reverse();
+  for (const name of [...requestLinks(root), ...hookLinks.flatMap((link) => [link, nextLinkName(link)])]) fs.rmSync(linkPath(root, name), { force: true });
   const folders = entries(root).filter((name) => MAPS.test(name));
   removeFolder(path.join(root, LINKS), () => false);
   for (const folder of folders) removeMaps(path.join(root, folder));

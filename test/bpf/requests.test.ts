@@ -114,6 +114,33 @@ await t.test('a restarted daemon takes over with one link left', async (test) =>
   second.close();
 });
 
+await t.test('those that are killed before their hooks are in force take no program away from the hooks that are', async (test) => {
+  insertModule();
+  const first = Dataplane.open(options);
+  first.attach();
+  first.close();
+  for (const killed of [1, 2]) {
+    const dataplane = Dataplane.open({ ...options, cgroupPath: path.join(options.cgroupPath, 'is-not-there') });
+    test.throws(() => dataplane.attach(), /is-not-there/);
+    test.equal(programsInForce(dataplane), 1 + killed, 'the first one is among them');
+    dataplane.close();
+  }
+  const last = Dataplane.open(options);
+  last.attach();
+  test.same(requestPins(), ['request']);
+  await until('one program is in force', () => programsInForce(last) === 1);
+  last.close();
+});
+
+await t.test('cleanup knows the links of those that were killed', async (test) => {
+  insertModule();
+  const dataplane = Dataplane.open({ ...options, cgroupPath: path.join(options.cgroupPath, 'is-not-there') });
+  for (const _ of [1, 2]) test.throws(() => dataplane.attach(), /is-not-there/);
+  test.equal(requestPins().length, 2);
+  dataplane.close();
+  test.same(removePins(PIN_ROOT).left, []);
+});
+
 const MODULES: readonly (readonly [string, () => void, RegExp])[] = [
   ['of another contract', () => insertModule({ abi: REQUEST_ABI + 1 }), new RegExp(`contract ${REQUEST_ABI + 1}, the programs have ${REQUEST_ABI}`)],
   ['of somebody else', () => fs.mkdirSync(folder, { recursive: true }), /not of this project/],
