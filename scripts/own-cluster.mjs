@@ -8,8 +8,8 @@ import path from 'node:path';
 import { root } from './setup.mjs';
 
 const TOOLS = path.join(root, '../shared/tools');
-/** As kmesh.yaml names it on the node. */
-const STATE_DIR = '/var/lib/kmesh';
+/** As kmesh.yaml names them on the node. */
+const NODE_FOLDERS = ['/var/lib/kmesh', '/run/kmesh'];
 /** Of all pods, in the hierarchy of cgroup2. */
 const CGROUP = 'kubepods';
 
@@ -72,7 +72,7 @@ export class OwnCluster {
   async down() {
     if (!this.#begun) return;
     this.#kubeDown();
-    for (const folder of [...foldersBelow(path.join(cgroup2(), CGROUP)), STATE_DIR]) {
+    for (const folder of [...foldersBelow(path.join(cgroup2(), CGROUP)), ...NODE_FOLDERS]) {
       try {
         rmdirSync(folder);
       } catch {
@@ -104,10 +104,12 @@ export class OwnCluster {
    */
   async #shield(run) {
     const pid = readFileSync(path.join(this.#state, 'pid/containerd'), 'utf8').trim();
-    const kept = path.join(this.#state, 'node-state');
-    rmSync(kept, { recursive: true, force: true });
-    for (const folder of [kept, STATE_DIR]) mkdirSync(folder, { recursive: true });
-    await run('nsenter', ['-t', pid, '-m', 'mount', '--bind', kept, STATE_DIR]);
+    for (const folder of NODE_FOLDERS) {
+      const kept = path.join(this.#state, 'node', folder);
+      rmSync(kept, { recursive: true, force: true });
+      for (const one of [kept, folder]) mkdirSync(one, { recursive: true });
+      await run('nsenter', ['-t', pid, '-m', 'mount', '--bind', kept, folder]);
+    }
     await run('nsenter', ['-t', pid, '-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']);
     const folder = path.join(cgroup2(), CGROUP);
     // With cgroup2 alone it is the kubelet's, with controllers, and takes no processes.

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm run test:image [-- NAME...]`: builds packages and both images, installs the ones, runs the others as kmesh.yaml says, and opens the agent's page
-// in a browser. Names choose among yaml, package, packageInstall, compatImage, capabilities, prebuiltImage and page. Ends with `N passed, N failed, N skipped`.
+// in a browser. Names choose among yaml, package, packageInstall, compatImage, troubles, capabilities, prebuiltImage and page. Ends with
+// `N passed, N failed, N skipped`.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { root, setup } from './setup.mjs';
 import { buildImages, buildPackages, prepare } from './images.mjs';
 
 /** Test files, with what has to be built before. */
-const TESTS = { yaml: undefined, package: buildPackages, packageInstall: buildPackages, compatImage: buildImages, capabilities: buildImages, prebuiltImage: buildImages, page: buildImages };
+const TESTS = { yaml: undefined, package: buildPackages, packageInstall: buildPackages, compatImage: buildImages, troubles: buildImages, capabilities: buildImages, prebuiltImage: buildImages, page: buildImages };
 
 let env;
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(TESTS);
