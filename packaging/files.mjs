@@ -49,7 +49,8 @@ function koffi() {
   const native = platforms.flatMap((name) => folder(path.join(modules, '@koromix', name), `${INSTALL}/node_modules/@koromix/${name}`));
   const to = `${INSTALL}/node_modules/koffi`;
   const own = ['index.js', 'index.cjs', 'indirect.js', 'indirect.cjs', 'package.json', 'LICENSE.txt'].map((name) => ({ from: path.join(modules, 'koffi', name), to: `${to}/${name}` }));
-  const inner = folder(path.join(modules, 'koffi/src'), `${to}/src`).filter((one) => /\.c?js$/.test(one.to));
+  // What begins with #! is of its own build.
+  const inner = folder(path.join(modules, 'koffi/src'), `${to}/src`).filter((one) => /\.c?js$/.test(one.to) && !readFileSync(one.from, 'utf8').startsWith('#!'));
   return [...own, ...inner, ...native.filter((one) => !one.to.includes('/musl_') && !one.to.endsWith('.md'))];
 }
 

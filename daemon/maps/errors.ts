@@ -15,6 +15,10 @@ export const DATAPLANE_ERRORS = {
     cause: 'The kernel refused the eBPF programs or maps; the lines of libbpf and of the verifier say why.',
     remedy: 'Run as root (CAP_BPF, CAP_NET_ADMIN) on Linux 5.10 or later, and report what the verifier says.',
   },
+  KM_BPF_MEMORY: {
+    cause: 'The kernel has no memory for the eBPF maps or programs, most often since they would exceed the memory limit of the container.',
+    remedy: "Raise the container's memory limit (resources.limits.memory), or make the maps smaller: `node daemon.js --help` lists the options of their sizes.",
+  },
   KM_BPF_FS: {
     cause: 'The folder for pins cannot be used.',
     remedy: 'Mount a BPF file system (mount -t bpf bpf /sys/fs/bpf), or name another one with --bpf-fs-path.',

@@ -29,7 +29,7 @@ export interface LoadedObject {
  * without the code that reads requests. One that is locked down for confidentiality has no bpf_probe_read_kernel, and
  * connections are steered there all the same.
  *
- * @throws DataplaneError KM_BPF_OBJECT, KM_BPF_LOAD, KM_BPF_FS.
+ * @throws DataplaneError KM_BPF_OBJECT, KM_BPF_LOAD, KM_BPF_MEMORY, KM_BPF_FS.
  */
 export function loadObject(objectFile: string, pinRoot: string, sizes: MapSizes, ownGid: number): LoadedObject {
   let requestsRefused: string | undefined;
@@ -58,11 +58,21 @@ function loadWith(settings: Settings, objectFile: string, pinRoot: string, sizes
     setSizes(declared, sizes);
     setSettings(object, objectFile, settings);
     const reuse = adoptMaps(declared, pinRoot);
-    withCode('KM_BPF_LOAD', objectFile, () => call('bpf_object__load', object));
+    loadPrograms(object, objectFile);
     return { object, declared, maps: openMaps(declared), ...reuse, requestsRefused: undefined };
   } catch (error) {
     closeObject(object);
     throw error;
+  }
+}
+
+/** The kernel charges maps to the memory cgroup of who makes them (kernel/bpf/syscall.c, bpf_map_save_memcg), and says ENOMEM at its limit. */
+function loadPrograms(object: Pointer, objectFile: string): void {
+  try {
+    call('bpf_object__load', object);
+  } catch (error) {
+    if (!(error instanceof LibbpfError)) throw error;
+    throw new DataplaneError(error.errno === 'ENOMEM' ? 'KM_BPF_MEMORY' : 'KM_BPF_LOAD', `${objectFile}: ${error.message}`, { cause: error });
   }
 }
 

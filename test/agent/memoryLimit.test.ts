@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cold starts under real limits: of memory, in a cgroup of the test's own, and of the disk.
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 import t from 'tap';
-import { mountsOfType, parseMountinfo } from '../../agent/probe/mountinfo.js';
 import { projectRoot, temporaryFolder } from '../helpers/agentContext.js';
+import { hasMemoryCgroups, limitedMemory, PEAK_FILE } from '../helpers/memoryCgroup.js';
 import { compileTool, enterSandbox, run } from '../helpers/sandbox.js';
 
 await enterSandbox(import.meta.url);
@@ -27,38 +27,21 @@ await build({
   logLevel: 'error',
 });
 
-const mounts = parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'));
-const v1 = mountsOfType(mounts, 'cgroup').find(({ superOptions }) => superOptions.includes('memory'))?.mountPoint;
-const v2 = mountsOfType(mounts, 'cgroup2').find(({ mountPoint }) => readFileSync(path.join(mountPoint, 'cgroup.controllers'), 'utf8').includes('memory'))?.mountPoint;
-const hierarchy = v1 ?? v2;
-
 /** `node agent.js bundle`, a cold start that loads and mounts nothing. */
 function coldStart(folder: string, within: readonly string[] = [], bin?: string): SpawnSyncReturns<string> {
   const [file = '', ...words] = [...within, process.execPath, path.join(root, 'agent.mjs'), 'bundle', '--state-dir', path.join(folder, 'state'), '--output', path.join(folder, 'out.tar'), '--log-format=json'];
   return spawnSync(file, words, { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '', PATH: `${bin === undefined ? '' : `${bin}:`}${process.env['PATH']}` } });
 }
 
-interface Tap {
-  teardown(work: () => unknown): void;
-}
-
-function limited(t: Tap, bytes: number): string {
-  const folder = path.join(hierarchy!, `kmesh-test-memory-${process.pid}`);
-  mkdirSync(folder);
-  t.teardown(() => rmdirSync(folder));
-  writeFileSync(path.join(folder, v1 === undefined ? 'memory.max' : 'memory.limit_in_bytes'), String(bytes));
-  return folder;
-}
-
 const errorsOf = ({ stdout }: SpawnSyncReturns<string>): { code: string; detail: string; exitCode: number }[] =>
   stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line) as { error?: { code: string; detail: string; exitCode: number } }).flatMap(({ error }) => error ?? []);
 
-t.test('memory', { skip: hierarchy === undefined ? 'no memory controller of cgroups here' : false }, async (t) => {
+t.test('memory', { skip: !hasMemoryCgroups ? 'no memory controller of cgroups here' : false }, async (t) => {
   await t.test('a cold start passes under 400 MiB', async (t) => {
-    const cgroup = limited(t, 400 * MIB);
+    const cgroup = limitedMemory(t, 400 * MIB);
     const { status, stdout } = coldStart(temporaryFolder(t), [compileTool('in-cgroup'), cgroup]);
     t.equal(status, 0, stdout);
-    const peak = Number(readFileSync(path.join(cgroup, v1 === undefined ? 'memory.peak' : 'memory.max_usage_in_bytes'), 'utf8'));
+    const peak = Number(readFileSync(path.join(cgroup, PEAK_FILE), 'utf8'));
     t.ok(peak > 50 * MIB, `it ran in there: ${Math.round(peak / MIB)} MiB at most`);
   });
 
@@ -69,7 +52,7 @@ t.test('memory', { skip: hierarchy === undefined ? 'no memory controller of cgro
     // tail keeps the last line, which never ends: the largest process, so the one that the kernel kills.
     writeFileSync(path.join(bin, 'make'), '#!/bin/sh\nhead -c 1000000000 /dev/zero | tail -n 1 > /dev/null\necho Killed >&2\nexit 2\n');
     chmodSync(path.join(bin, 'make'), 0o755);
-    const cgroup = limited(t, 200 * MIB);
+    const cgroup = limitedMemory(t, 200 * MIB);
     const ended = coldStart(folder, [compileTool('in-cgroup'), cgroup], bin);
     t.equal(ended.status, 12, ended.stdout + ended.stderr);
     t.match(errorsOf(ended), [{ code: 'KM_BUILD_MEMORY', exitCode: 12, detail: new RegExp(`^out of memory while compiling the eBPF programs: limit 200 MiB, at ${cgroup}/memory\\.(max|limit_in_bytes): `) }]);

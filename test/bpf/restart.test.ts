@@ -8,6 +8,7 @@ import { Dataplane, removePins, type DataplaneErrorCode } from '../../daemon/map
 import { HOOKS } from '../../daemon/maps/hooks.js';
 import { LAYOUT_VERSION } from '../../daemon/maps/layout.js';
 import { ALL_MAP_NAMES } from '../../daemon/maps/records.js';
+import { hasMemoryCgroups, limitedMemory, within } from '../helpers/memoryCgroup.js';
 import { enterSandbox, makeCgroup } from '../helpers/sandbox.js';
 import { temporaryFolder } from '../helpers/bpfObject.js';
 import { connectIn, holdIn, tally } from './client.js';
@@ -36,6 +37,12 @@ async function life<T>(during: (dataplane: Dataplane, attached: ReturnType<Datap
     dataplane.close();
   }
 }
+
+await t.test('maps for which the memory limit leaves no room are told as that', { skip: !hasMemoryCgroups && 'no memory controller of cgroups here' }, async (test) => {
+  const cgroup = limitedMemory(test, 100 * 2 ** 20);
+  test.throws(() => within(cgroup, () => Dataplane.open({ ...options, sizes: { ...SIZES, endpoints: 20_000_000 } })), { code: 'KM_BPF_MEMORY', message: /ENOMEM/ });
+  test.notOk(fs.existsSync(MAPS));
+});
 
 await t.test('the mesh goes on without a daemon, and the next one takes over in place', async (test) => {
   const first = await life(async (dataplane, attached) => {

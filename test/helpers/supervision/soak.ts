@@ -12,7 +12,7 @@ import { freePort, installFakeDaemon, type Life } from '../fakeDaemon.js';
 
 /** Each process takes the next one. Those that are well for long enough to end the crash loop are killed or halted then; the first one is. */
 const LIVES: readonly Life[] = [{}, { dies: 3 }, { dies: 0 }, { dies: 'SIGKILL' }, { dies: 'SIGSEGV', says: 'a last line' }, { dies: 7 }, { answers: 3 }, { mute: true }, { fails: 'map full' }, { reasons: ['no control plane'] }];
-const TIMES = { ...SUPERVISION_TIMES, minDelayMs: 20, maxDelayMs: 200, healthyMs: 3000, hangMs: 3000, readyMs: 4000, graceMs: 500 };
+const TIMES = { ...SUPERVISION_TIMES, minDelayMs: 20, maxDelayMs: 200, healthyMs: 3000, hangMs: 8000, readyMs: 10_000, graceMs: 500 };
 const HOUR = 3600;
 /** What V8 takes and gives back by itself. */
 const SPARE_RSS = 12 << 20;
