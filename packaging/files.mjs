@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // THE list of files of the packages: what of this tree goes where on a node. Both packages, in both formats, are made from it,
 // and the images install them.
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
