@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The agent's page as a browser shows it, in a network namespace where nothing but the agent answers: what the page would need from
-// elsewhere would be missing.
+// elsewhere would be missing. With KMESH_KEEP_PAGE=FILE the picture is kept there (docs/images/status-page.png).
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -50,6 +50,7 @@ t.test('it draws the whole page', async (t) => {
   const file = path.join(temporaryFolder(t), 'page.png');
   await chromium([`--screenshot=${file}`, '--hide-scrollbars', url]);
   const png = fs.readFileSync(file);
+  if (process.env['KMESH_KEEP_PAGE'] !== undefined) fs.copyFileSync(file, process.env['KMESH_KEEP_PAGE']);
   t.ok(png.subarray(0, 8).equals(PNG_MAGIC));
   // The header chunk IHDR: width, then height (PNG specification, 11.2.2).
   t.same([png.readUInt32BE(16), png.readUInt32BE(20)], [WIDTH, HEIGHT]);
