@@ -2,6 +2,7 @@
 #ifndef KMESH_LIB_CLUSTER_H
 #define KMESH_LIB_CLUSTER_H
 
+#include <linux/bpf.h>
 #include <linux/types.h>
 #include <bpf/bpf_helpers.h>
 
@@ -49,7 +50,8 @@ static __always_inline enum km_reason km_table_of(const struct km_connection *co
 }
 
 /* Chooses an endpoint and takes one of the cluster's connections for it. */
-static __always_inline enum km_reason km_cluster_balance(struct km_connection *conn, const struct km_cluster *cluster)
+static __always_inline enum km_reason km_cluster_balance(struct km_connection *conn, struct bpf_sock_addr *ctx,
+							  const struct km_cluster *cluster)
 {
 	struct km_cluster_state *state = conn->cluster_state;
 	struct km_table table = { .cluster_id = conn->cluster_id };
@@ -59,7 +61,7 @@ static __always_inline enum km_reason km_cluster_balance(struct km_connection *c
 		return reason;
 	if (!km_cluster_take(state, cluster->max_connections))
 		return KM_REASON_MAX_CONNECTIONS;
-	if (!km_endpoint_choose(&table, cluster->lb, &state->cursor, &conn->to)) {
+	if (!km_endpoint_choose(&table, cluster->lb, &state->cursor, ctx, &conn->to)) {
 		km_cluster_give_back(state);
 		return KM_REASON_ERR_SLOT;
 	}
@@ -67,7 +69,7 @@ static __always_inline enum km_reason km_cluster_balance(struct km_connection *c
 }
 
 /* What the cluster conn->cluster_id makes of a connection; conn->to is set when it is steered. */
-static __always_inline enum km_reason km_cluster_decide(struct km_connection *conn)
+static __always_inline enum km_reason km_cluster_decide(struct km_connection *conn, struct bpf_sock_addr *ctx)
 {
 	struct km_cluster *record;
 	struct km_cluster cluster;
@@ -81,7 +83,7 @@ static __always_inline enum km_reason km_cluster_decide(struct km_connection *co
 	km_copy_record(&cluster, record);
 
 	if (cluster.kind == KM_CLUSTER_ENDPOINTS)
-		return km_cluster_balance(conn, &cluster);
+		return km_cluster_balance(conn, ctx, &cluster);
 	if (cluster.kind == KM_CLUSTER_PASS)
 		return km_pass_with(cluster.reason);
 	if (cluster.kind == KM_CLUSTER_REFUSE)

@@ -23,7 +23,8 @@ static __always_inline int km_is_own(void)
 }
 
 /* Where the target of a listener sends a connection. */
-static __always_inline enum km_reason km_target_decide(struct km_connection *conn, const struct km_listener *listener)
+static __always_inline enum km_reason km_target_decide(struct km_connection *conn, struct bpf_sock_addr *ctx,
+							const struct km_listener *listener)
 {
 	if (listener->kind == KM_TARGET_PASS)
 		return km_pass_with(listener->reason);
@@ -37,7 +38,7 @@ static __always_inline enum km_reason km_target_decide(struct km_connection *con
 	} else {
 		return KM_REASON_ERR_TARGET;
 	}
-	return km_cluster_decide(conn);
+	return km_cluster_decide(conn, ctx);
 }
 
 /* Keeps what getpeername() and the accounts need to know of a steered socket. */
@@ -74,7 +75,7 @@ static __always_inline enum km_reason km_decide(struct km_connection *conn, stru
 	if (reason == KM_REASON_DEFERRED)
 		return reason;
 	if (reason == KM_REASON_UNSPEC)
-		reason = km_target_decide(conn, &listener);
+		reason = km_target_decide(conn, ctx, &listener);
 	if (km_is_steered(reason))
 		reason = km_sock_remember(conn, ctx->sk, reason);
 	km_listener_count(listener.listener_id, reason);

@@ -14,6 +14,9 @@
 /* 2^32 divided by the golden ratio: the Weyl sequence of least discrepancy. */
 #define KM_WEYL_STEP 0x9e3779b9U
 
+/* The same for 64 bits (D. E. Knuth, The Art of Computer Programming, 6.4: multiplicative hashing). */
+#define KM_GOLDEN_64 0x9e3779b97f4a7c15ULL
+
 struct km_draw {
 	__u32 index;
 	__u32 coin;
@@ -46,6 +49,16 @@ static __always_inline struct km_draw km_draw_in_turn(__u64 *cursor, __u32 n)
 	};
 
 	__sync_fetch_and_add(cursor, 1);
+	return draw;
+}
+
+/* The same for the same number. The high bits of a product are a hash good enough for numbers that are counted up. */
+static __always_inline struct km_draw km_draw_hashed(__u64 number, __u32 n)
+{
+	struct km_draw draw = {
+		.index = ((number * KM_GOLDEN_64 >> 32) * n) >> 32,
+	};
+
 	return draw;
 }
 

@@ -2,6 +2,7 @@
 #ifndef KMESH_LIB_ENDPOINT_H
 #define KMESH_LIB_ENDPOINT_H
 
+#include <linux/bpf.h>
 #include <linux/types.h>
 #include <bpf/bpf_helpers.h>
 
@@ -55,9 +56,15 @@ static __always_inline int km_endpoint_least(const struct km_table *table, struc
 	return 1;
 }
 
+/*
+ * Chooses by the cluster's policy. A client has no address yet when it connects; its
+ * network namespace stands for it.
+ */
 static __always_inline int km_endpoint_choose(const struct km_table *table, __u8 policy, __u64 *cursor,
-					      struct km_endpoint *endpoint)
+					      struct bpf_sock_addr *ctx, struct km_endpoint *endpoint)
 {
+	if (policy == KM_LB_SOURCE_HASH)
+		return km_endpoint_at(table, km_draw_hashed(bpf_get_netns_cookie(ctx), table->n), endpoint);
 	if (policy == KM_LB_LEAST_REQUEST)
 		return km_endpoint_least(table, endpoint);
 	if (policy == KM_LB_ROUND_ROBIN)

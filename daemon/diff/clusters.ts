@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Cluster, Endpoint, Family } from '../model/types.js';
-import { aliasTable } from './alias.js';
+import { aliasTable, ALWAYS } from './alias.js';
 import type { IdAllocator } from './ids.js';
 import type { ClusterImage, Table } from './image.js';
+import { maglevTable } from './maglev.js';
 import type { ClusterRecord, EndpointRecord, SlotRecord } from './operations.js';
 import { assignPlaces } from './places.js';
 import { REASON_NUMBER } from './reasons.js';
@@ -23,8 +24,9 @@ export function planCluster(schedule: Schedule, ids: IdAllocator, before: Cluste
     schedule.state('km_cluster_state', id);
   }
   const known = endpointsOf(before);
-  const slots4 = planTable(schedule, ids, { id, family: 4 }, before?.slots4 ?? [], cluster.kind === 'endpoints' ? cluster.ipv4 : [], known);
-  const slots6 = planTable(schedule, ids, { id, family: 6 }, before?.slots6 ?? [], cluster.kind === 'endpoints' ? cluster.ipv6 : [], known);
+  const hashed = cluster.kind === 'endpoints' && cluster.lb === 'source_hash';
+  const slots4 = planTable(schedule, ids, { id, family: 4, hashed }, before?.slots4 ?? [], cluster.kind === 'endpoints' ? cluster.ipv4 : [], known);
+  const slots6 = planTable(schedule, ids, { id, family: 6, hashed }, before?.slots6 ?? [], cluster.kind === 'endpoints' ? cluster.ipv6 : [], known);
   const record = clusterRecord(cluster, slots4.length, slots6.length);
   planRecord(schedule, id, before?.record, record);
   const after = { id, record, slots4, slots6, source: cluster };
@@ -64,16 +66,14 @@ const endpointKey = (endpoint: { readonly address: string; readonly port: number
 function planTable(
   schedule: Schedule,
   ids: IdAllocator,
-  table: { readonly id: number; readonly family: Family },
+  table: { readonly id: number; readonly family: Family; readonly hashed: boolean },
   before: Table<SlotRecord>,
   endpoints: readonly Endpoint[],
   known: ReadonlyMap<string, EndpointRecord>,
 ): SlotRecord[] {
   const byKey = new Map(endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]));
-  const places = assignPlaces(before.map((slot) => slot && endpointKey(slot.primary)), [...byKey.keys()]);
-  const records = places.map((key) => known.get(key) ?? newEndpoint(schedule, ids, byKey.get(key)!));
-  const alias = aliasTable(places.map((key) => byKey.get(key)!.weight));
-  const after = records.map((primary, i) => ({ primary, alias: records[alias[i]!.alias]!, threshold: alias[i]!.threshold }));
+  const record = (key: string): EndpointRecord => known.get(key) ?? newEndpoint(schedule, ids, byKey.get(key)!);
+  const after = table.hashed ? hashedSlots(byKey, record) : drawnSlots(before, byKey, record);
   for (const [index, slot] of after.entries()) {
     if (!sameSlot(before[index], slot)) schedule.slot({ clusterId: table.id, family: table.family, index }, slot);
   }
@@ -81,6 +81,22 @@ function planTable(
     if (before[index]) schedule.removeSlot({ clusterId: table.id, family: table.family, index });
   }
   return after;
+}
+
+type EndpointsByKey = ReadonlyMap<string, Endpoint>;
+
+function drawnSlots(before: Table<SlotRecord>, byKey: EndpointsByKey, record: (key: string) => EndpointRecord): SlotRecord[] {
+  const places = assignPlaces(before.map((slot) => slot && endpointKey(slot.primary)), [...byKey.keys()]);
+  const records = places.map(record);
+  const alias = aliasTable(places.map((key) => byKey.get(key)!.weight));
+  return records.map((primary, i) => ({ primary, alias: records[alias[i]!.alias]!, threshold: alias[i]!.threshold }));
+}
+
+/** A table over hashes: each slot is one endpoint's. */
+function hashedSlots(byKey: EndpointsByKey, record: (key: string) => EndpointRecord): SlotRecord[] {
+  const keys = [...byKey.keys()];
+  const slots = keys.map(record).map((endpoint) => ({ primary: endpoint, alias: endpoint, threshold: ALWAYS }));
+  return Array.from(maglevTable(keys, keys.map((key) => byKey.get(key)!.weight)), (item) => slots[item]!);
 }
 
 function newEndpoint(schedule: Schedule, ids: IdAllocator, { address, port }: Endpoint): EndpointRecord {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { HostDomain, RouteStep } from '../model/routeTable.js';
+import type { LbPolicy } from '../model/types.js';
 import type { Automaton } from '../model/routing/regex/automaton.js';
 
 /**
@@ -67,7 +68,7 @@ export interface ClusterRecord {
   /** 0xffffffff: no limit. */
   readonly maxConnections: number;
   readonly kind: 'endpoints' | 'pass' | 'refuse';
-  readonly lb: 'round_robin' | 'random' | 'least_request';
+  readonly lb: LbPolicy;
   readonly reason: number;
   readonly panic: boolean;
 }

@@ -6,7 +6,7 @@
  */
 
 /** KM_LAYOUT_VERSION. */
-export const LAYOUT_VERSION = 3;
+export const LAYOUT_VERSION = 4;
 
 /** KM_REQUEST_ABI of request.h: what kmesh.ko says in its parameter `abi`. */
 export const REQUEST_ABI = 1;
@@ -73,7 +73,7 @@ export const ENUMS = {
   },
   km_target_kind: { cluster: 1, split: 2, pass: 3, refuse: 4 },
   km_cluster_kind: { endpoints: 1, pass: 2, refuse: 3 },
-  km_lb_policy: { round_robin: 1, random: 2, least_request: 3 },
+  km_lb_policy: { round_robin: 1, random: 2, least_request: 3, source_hash: 4 },
   km_name_kind: { listener: 1, cluster: 2, routes: 3, vhost: 4 },
   km_wild_kind: { suffix: 1, prefix: 2 },
   km_step_op: { field: 1, header: 2, param: 3, empty: 4, compare: 5, length: 6, contains: 7, range: 8, target: 9, default: 10, automaton: 11 },

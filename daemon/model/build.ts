@@ -22,6 +22,7 @@ interface BuiltCluster extends Built<ClusterProto> {
   readonly assignment: ClusterLoadAssignment | undefined;
   /** Host names that were looked up, with what was found. */
   readonly resolved: ReadonlyMap<string, readonly string[] | undefined>;
+  readonly bySource: boolean;
   readonly cluster: Cluster;
 }
 
@@ -46,15 +47,17 @@ export function createModelBuilder(): (resources: Resources) => MeshModel {
   const routes = new Memory<RouteConfiguration, BuiltRoutes>();
   const clustersOf = lastOnly(patchClusters());
   const frontendsOf = lastOnly(mergeFrontends);
+  const hashedOf = rememberHashed();
   const listsOf = [lastOnly(itemsOf), lastOnly(itemsOf), lastOnly(itemsOf)] as const;
 
   return (resources) => {
-    const builtClusters = clusters.update(resources.clusters, (built) => isCurrentCluster(built, resources), (proto) => makeCluster(proto, resources));
     const builtRoutes = routes.update(resources.routes, () => true, makeRoutes);
     const meaning = (name: string): ClusterMeaning => meaningOf(name, resources.clusters.get(name));
     const routesOf = (name: string): Routes | undefined => builtRoutes.built.get(name)?.routes;
     const builtListeners = listeners.update(resources.listeners, (built) => isCurrentListener(built, routesOf, meaning), (proto, before) => makeListener(proto, before, routesOf, meaning));
     const { frontends, routeTables, doubles } = frontendsOf(builtListeners);
+    const hashed = hashedOf(builtListeners, builtRoutes);
+    const builtClusters = clusters.update(resources.clusters, (built) => isCurrentCluster(built, resources, hashed), (proto) => makeCluster(proto, resources, hashed));
     return {
       frontends,
       clusters: clustersOf(builtClusters),
@@ -73,6 +76,19 @@ function patchClusters(): (update: Update<BuiltCluster>) => ReadonlyMap<string, 
     for (const name of removed) clusters.delete(name);
     last = clusters;
     return clusters;
+  };
+}
+
+/** Clusters that connections come to by a hash of the client's address; the same set as long as no listener and no route table changes. */
+function rememberHashed(): (listeners: Update<BuiltListener>, routes: Update<BuiltRoutes>) => ReadonlySet<string> {
+  let last: { readonly listeners: object; readonly routes: object; readonly hashed: ReadonlySet<string> } | undefined;
+  return (listeners, routes) => {
+    if (last?.listeners === listeners && last.routes === routes) return last.hashed;
+    const hashed = new Set<string>();
+    for (const { hashed: names } of listeners.built.values()) for (const name of names) hashed.add(name);
+    for (const { routes: { hashed: names } } of routes.built.values()) for (const name of names) hashed.add(name);
+    last = { listeners, routes, hashed };
+    return hashed;
   };
 }
 
@@ -107,12 +123,13 @@ function assignmentOf(cluster: ClusterProto, { endpoints }: Resources): ClusterL
   return endpoints.get(cluster.edsClusterConfig?.serviceName || cluster.name);
 }
 
-function isCurrentCluster({ proto, assignment, resolved }: BuiltCluster, resources: Resources): boolean {
+function isCurrentCluster({ proto, assignment, resolved, bySource }: BuiltCluster, resources: Resources, hashed: ReadonlySet<string>): boolean {
+  if (bySource !== hashed.has(proto.name)) return false;
   for (const [host, addresses] of resolved) if (resources.resolved.get(host) !== addresses) return false;
   return assignment === assignmentOf(proto, resources);
 }
 
-function makeCluster(proto: ClusterProto, resources: Resources): BuiltCluster {
+function makeCluster(proto: ClusterProto, resources: Resources, hashed: ReadonlySet<string>): BuiltCluster {
   const findings = new Findings('cluster', proto.name);
   const endpointFindings = new Findings('endpoints', proto.edsClusterConfig?.serviceName || proto.name);
   const assignment = assignmentOf(proto, resources);
@@ -121,8 +138,9 @@ function makeCluster(proto: ClusterProto, resources: Resources): BuiltCluster {
     resolved.set(host, resources.resolved.get(host));
     return resolved.get(host);
   };
-  const cluster = buildCluster(proto, { assignment, resolve }, findings, endpointFindings);
-  return { proto, assignment, resolved, cluster, notEnforced: [...findings.list(), ...endpointFindings.list()] };
+  const bySource = hashed.has(proto.name);
+  const cluster = buildCluster(proto, { assignment, resolve, bySource }, findings, endpointFindings);
+  return { proto, assignment, resolved, bySource, cluster, notEnforced: [...findings.list(), ...endpointFindings.list()] };
 }
 
 function makeRoutes(proto: RouteConfiguration, before: BuiltRoutes | undefined): BuiltRoutes {

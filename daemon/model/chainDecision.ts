@@ -7,6 +7,7 @@ import type { PlacedChain } from './chainMatch.js';
 import { listConnectionManager } from './connectionManager.js';
 import { terminalOf } from './filters.js';
 import type { Terminal } from './filters.js';
+import { clustersOf, proxyHashesBySource } from './hashPolicy.js';
 import type { Findings } from './notEnforced.js';
 import { readRoutes, RouteLookup } from './routes.js';
 import type { Routes } from './routes.js';
@@ -54,6 +55,7 @@ export class ChainDecisions {
   readonly #read = new Map<PlacedChain, ReadChain>();
   readonly #byPort = new Map<Routes, Map<number, RouteLookup>>();
   readonly #inline = new Map<string, Routes>();
+  readonly #hashed = new Set<string>();
 
   constructor(listener: Listener, lookups: Lookups, findings: Findings) {
     this.#listener = listener.name;
@@ -71,6 +73,11 @@ export class ChainDecisions {
   /** Route configurations that stand in the listener itself, by the name of their table. */
   get inline(): ReadonlyMap<string, Routes> {
     return this.#inline;
+  }
+
+  /** Clusters that the chains read so far reach by a hash of the client's address, through routes of their own or none. */
+  get hashed(): ReadonlySet<string> {
+    return this.#hashed;
   }
 
   /** Among chains that match the same destination. */
@@ -126,6 +133,10 @@ export class ChainDecisions {
     return chain && this.#chain(chain).routes;
   }
 
+  #addHashed(clusters: Iterable<string>): void {
+    for (const name of clusters) this.#hashed.add(name);
+  }
+
   #isReal(target: Target): boolean {
     return target.kind !== 'cluster' || this.#lookups.meaning(target.cluster) === 'real';
   }
@@ -141,6 +152,7 @@ export class ChainDecisions {
       target: terminal.kind === 'tcp' ? tcpTarget(terminal.config, path, this.#findings) : undefined,
       routes: terminal.kind === 'http' ? this.#routes(terminal.config, path) : undefined,
     };
+    if (terminal.kind === 'tcp' && proxyHashesBySource(terminal.config)) this.#addHashed(clustersOf(terminal.config.clusterSpecifier));
     this.#read.set(placed, read);
     return read;
   }
@@ -152,6 +164,7 @@ export class ChainDecisions {
       const place = { name: `${this.#listener} ${path}.routeConfig`, prefix: `${path}.routeConfig.` };
       const routes = readRoutes(routeSpecifier.value, place, this.#lookups.inline(place.name), this.#findings);
       this.#inline.set(place.name, routes);
+      this.#addHashed(routes.hashed);
       return routes;
     }
     if (routeSpecifier?.$case !== 'rds') {

@@ -8,12 +8,12 @@ import type { Ip } from './address.js';
 import { balance } from './balance.js';
 import type { BalanceSettings } from './balance.js';
 import type { ClusterMeaning } from './chainDecision.js';
+import { listCluster } from './clusterFeatures.js';
 import { hostsOf } from './hosts.js';
-import type { Host, Resolve } from './hosts.js';
+import type { Resolve } from './hosts.js';
 import { loadBalancingOf } from './lbPolicy.js';
 import type { Findings } from './notEnforced.js';
 import type { Cluster } from './types.js';
-import { listTransportSockets } from './upstreamSocket.js';
 
 /** Clusters that Istio sends under a name with a meaning (istio/istio pilot/pkg/util/constants.go). */
 const PASSTHROUGH = new Set(['PassthroughCluster', 'InboundPassthroughCluster']);
@@ -30,6 +30,8 @@ export interface ClusterInputs {
   readonly assignment: ClusterLoadAssignment | undefined;
   /** Addresses of a host name; undefined: not looked up yet. */
   readonly resolve: (host: string) => readonly string[] | undefined;
+  /** Connections come to it by a hash of the client's address. */
+  readonly bySource: boolean;
 }
 
 /** What a cluster means for a listener's default decision; Istio's names keep their meaning before CDS has come. */
@@ -54,7 +56,7 @@ export function buildCluster(cluster: ClusterProto, inputs: ClusterInputs, findi
   const type = discoveryType(cluster);
   const inline = type !== Cluster_DiscoveryType.EDS;
   const assignment = inline ? cluster.loadAssignment : inputs.assignment;
-  const { lb, localityWeighted } = loadBalancingOf(cluster, findings);
+  const { lb, localityWeighted } = loadBalancingOf(cluster, inputs.bySource, findings);
   const hosts = assignment ? hostsOf(assignment, resolverOf(cluster, type, inputs), inline ? findings : endpointFindings) : [];
   listCluster(cluster, hosts, findings);
   return { kind: 'endpoints', name, lb, maxConnections: maxConnections(cluster), ...balance(hosts, settingsOf(cluster, assignment, localityWeighted)) };
@@ -74,7 +76,10 @@ function passCluster(cluster: ClusterProto, findings: Findings): Cluster {
       findings.once('original_dst_override', 'originalDstLbConfig', 'the original address is not overridden: connections go on to it as it is');
     }
   }
-  listTransportSockets(cluster, [], findings);
+  if (maxConnections(cluster) !== undefined) {
+    findings.once('circuit_breakers', 'circuitBreakers.thresholds', 'connections that go on to their original address are not limited');
+  }
+  listCluster(cluster, [], findings);
   return { kind: 'pass', name: cluster.name, reason: PASSTHROUGH.has(cluster.name) ? 'passthrough' : 'original_dst' };
 }
 
@@ -110,37 +115,4 @@ function settingsOf(cluster: ClusterProto, assignment: ClusterLoadAssignment | u
 function maxConnections({ circuitBreakers }: ClusterProto): number | undefined {
   const limit = circuitBreakers?.thresholds.find(({ priority }) => priority === RoutingPriority.DEFAULT)?.maxConnections;
   return limit === NO_LIMIT ? undefined : limit;
-}
-
-/**
- * Lists what a cluster asks for beyond choosing an endpoint. Left out, because they do not change where connections
- * go: statistics, buffer sizes, DNS timing, HTTP protocol options, and connect_timeout, for which the kernel has its own.
- */
-function listCluster(cluster: ClusterProto, hosts: readonly Host[], findings: Findings): void {
-  listTransportSockets(cluster, hosts, findings);
-  const list = (asked: unknown, feature: string, path: string, reason: string): void => {
-    if (asked) findings.once(feature, path, reason);
-  };
-  list(cluster.outlierDetection, 'outlier_detection', 'outlierDetection', 'endpoints that fail are not ejected: only the health that the control plane reports counts');
-  list(cluster.healthChecks.length, 'health_checks', 'healthChecks', 'endpoints are not probed: only the health that the control plane reports counts');
-  list(cluster.lbSubsetConfig?.subsetSelectors.length, 'lb_subset_config', 'lbSubsetConfig', 'endpoints are not chosen by metadata: all are balanced');
-  list(cluster.upstreamBindConfig, 'upstream_bind_config', 'upstreamBindConfig', 'the source address is not set: connections keep their own');
-  list(cluster.circuitBreakers?.perHostThresholds.length, 'per_host_thresholds', 'circuitBreakers.perHostThresholds', 'connections of a single endpoint are not limited');
-  list(limitsRequests(cluster), 'circuit_breakers', 'circuitBreakers.thresholds', 'requests, pending requests and retries are not limited: only max_connections is');
-  const slowStart = cluster.lbConfig && 'slowStartConfig' in cluster.lbConfig.value && cluster.lbConfig.value.slowStartConfig;
-  list(slowStart, 'slow_start', 'lbConfig.slowStartConfig', 'new endpoints get their full part at once');
-  const filter = cluster.filters.find(({ name }) => !name.startsWith('istio.'));
-  list(filter, 'upstream_filter', 'filters', `filter ${filter?.name} does not run on connections to the endpoints`);
-}
-
-function limitsRequests({ circuitBreakers }: ClusterProto): boolean {
-  const isLimit = (value: number | undefined): boolean => value !== undefined && value !== NO_LIMIT;
-  return (circuitBreakers?.thresholds ?? []).some(
-    (limits) =>
-      isLimit(limits.maxPendingRequests) ||
-      isLimit(limits.maxRequests) ||
-      isLimit(limits.maxRetries) ||
-      limits.retryBudget !== undefined ||
-      (limits.priority !== RoutingPriority.DEFAULT && isLimit(limits.maxConnections)),
-  );
 }

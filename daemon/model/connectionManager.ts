@@ -4,6 +4,7 @@ import {
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
 } from '../proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import type { HttpConnectionManager } from '../proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
+import { isPositive } from './duration.js';
 import { listHttpFilters } from './filters.js';
 import type { Findings } from './notEnforced.js';
 
@@ -16,6 +17,13 @@ export function listConnectionManager(config: HttpConnectionManager, path: strin
   list(config.stripMatchingHostPort || config.stripPortMode?.value, 'strip_port', 'hosts are compared with the port that the client sent, unless the route table ignores ports');
   list(config.stripTrailingHostDot, 'strip_dot', 'hosts are compared with the dot that the client sent at their end');
   list(config.earlyHeaderMutationExtensions.length, 'header_mutation', 'headers are not changed: requests and responses go through as they are');
+  const common = config.commonHttpProtocolOptions;
+  const times = [config.streamIdleTimeout, config.requestTimeout, config.requestHeadersTimeout, common?.maxStreamDuration];
+  list(times.some(isPositive), 'timeout', 'requests are not ended after a time');
+  list(isPositive(common?.maxConnectionDuration), 'max_connection_duration', 'connections are not closed after a time');
+  list(isPositive(common?.idleTimeout), 'idle_timeout', 'idle connections are not closed by the node');
+  list(common?.maxRequestsPerConnection, 'max_requests_per_connection', 'connections are not closed after a number of requests');
+  list(common?.headersWithUnderscoresAction, 'underscores', 'headers with underscores in their names go through as they are');
   list(config.codecType === Codec.HTTP2 || config.codecType === Codec.HTTP3, 'codec_type', 'HTTP/1 requests are routed too, and other versions take the default decision');
   listHttpFilters(config.httpFilters, path, findings);
 }

@@ -31,9 +31,11 @@ export interface ListenerParts {
   readonly frontends: readonly ListenerFrontend[];
   /** Route configurations that stand in it, by the name of their table. */
   readonly inline: ReadonlyMap<string, Routes>;
+  /** Clusters that it reaches by a hash of the client's address, but for those of route tables by RDS. */
+  readonly hashed: ReadonlySet<string>;
 }
 
-const NOTHING: ListenerParts = { frontends: [], inline: new Map() };
+const NOTHING: ListenerParts = { frontends: [], inline: new Map(), hashed: new Set() };
 
 interface Bind {
   readonly ip: Ip;
@@ -65,7 +67,7 @@ export function buildListener(listener: Listener, lookups: Lookups, findings: Fi
   const decisions = new ChainDecisions(listener, lookups, findings);
   if (takesRedirected(listener)) listUnmatched(decisions, chains, findings);
   const frontends = bindsOf(listener, findings).flatMap((bind) => frontendsOf(listener, bind, chains, decisions, findings));
-  return { frontends, inline: decisions.inline };
+  return { frontends, inline: decisions.inline, hashed: decisions.hashed };
 }
 
 /** Addresses that the listener is bound to. */

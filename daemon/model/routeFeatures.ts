@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RouteConfiguration } from '../proto/envoy/config/route/v3/route.js';
 import { VirtualHost_TlsRequirementType } from '../proto/envoy/config/route/v3/route_components.js';
-import type { Route, RouteAction, VirtualHost } from '../proto/envoy/config/route/v3/route_components.js';
+import { RouteAction_InternalRedirectAction } from '../proto/envoy/config/route/v3/route_components.js';
+import type { Route, RouteAction, VirtualHost, WeightedCluster_ClusterWeight } from '../proto/envoy/config/route/v3/route_components.js';
+import { RoutingPriority } from '../proto/envoy/config/core/v3/base.js';
+import { isPositive } from './duration.js';
 import { filterFeature } from './filters.js';
+import { hashesBySource } from './hashPolicy.js';
 import type { Listing } from './notEnforced.js';
 
 const NO_RETRY = 'a request that fails is not tried again';
@@ -10,25 +14,41 @@ const NO_HEADERS = 'headers are not changed: requests and responses go through a
 const NO_MIRROR = 'requests are not mirrored';
 const NO_LIMITS = 'requests are not limited';
 const NO_CORS = 'CORS is not answered: it is left to the service';
+const NO_TIMEOUT = 'requests are not ended after a time';
+/** Also of a TCP proxy. */
+export const NO_HASH = "this hash is made of more than the client's address and is not computed: endpoints are chosen at random";
+const NO_METADATA = 'endpoints are not chosen by metadata: all are balanced';
+const NO_HOST_REWRITE = 'host names are not rewritten';
 
 /** Lists what a route asks for beyond its clusters. A timeout that is not stated is not listed. */
 export function listRoute(route: Route, action: RouteAction, path: string, findings: Listing): void {
   const list = lister(findings, path);
   list(action.retryPolicy ?? action.retryPolicyTypedConfig, 'retry_policy', NO_RETRY);
-  list(action.timeout && (action.timeout.seconds > 0n || action.timeout.nanos > 0), 'timeout', 'requests are not ended after a time');
-  list(action.idleTimeout ?? action.maxStreamDuration, 'timeout', 'requests are not ended after a time');
+  list(isPositive(action.timeout) || isPositive(action.maxGrpcTimeout), 'timeout', NO_TIMEOUT);
+  list(action.idleTimeout ?? action.maxStreamDuration, 'timeout', NO_TIMEOUT);
   list(action.requestMirrorPolicies.length, 'mirror', NO_MIRROR);
   list(action.prefixRewrite || action.regexRewrite || action.pathRewritePolicy, 'rewrite', 'paths are not rewritten');
-  list(action.hostRewriteSpecifier, 'rewrite', 'host names are not rewritten');
-  list(action.hashPolicy.length, 'hash_policy', 'connections are not kept to an endpoint by hash');
+  list(action.hostRewriteSpecifier, 'rewrite', NO_HOST_REWRITE);
+  list(action.hashPolicy.length > 0 && !hashesBySource(action.hashPolicy), 'hash_policy', NO_HASH);
   list(action.rateLimits.length, 'rate_limit', NO_LIMITS);
   list(action.cors, 'cors', NO_CORS);
   list(action.hedgePolicy, 'hedge_policy', 'requests are not sent twice');
-  list(action.internalRedirectPolicy, 'internal_redirect', 'redirects of the service go to the client');
-  list(action.metadataMatch, 'metadata_match', 'endpoints are not chosen by metadata: all are balanced');
-  const weighted = action.clusterSpecifier?.$case === 'weightedClusters' ? action.clusterSpecifier.value.clusters : [];
-  list(weighted.some(changesHeaders) || changesHeaders(route), 'header_mutation', NO_HEADERS);
+  const redirects = action.internalRedirectPolicy ?? (action.internalRedirectAction === RouteAction_InternalRedirectAction.HANDLE_INTERNAL_REDIRECT);
+  list(redirects, 'internal_redirect', 'redirects of the service go to the client');
+  list(action.metadataMatch, 'metadata_match', NO_METADATA);
+  list(action.priority !== RoutingPriority.DEFAULT, 'route_priority', 'connections count against the limits of the default priority');
+  list(changesHeaders(route), 'header_mutation', NO_HEADERS);
   listPerFilter(route.typedPerFilterConfig, path, findings);
+  if (action.clusterSpecifier?.$case === 'weightedClusters') for (const arm of action.clusterSpecifier.value.clusters) listArm(arm, path, findings);
+}
+
+/** Lists what one of a route's weighted clusters asks for by itself. */
+function listArm(arm: WeightedCluster_ClusterWeight, path: string, findings: Listing): void {
+  const list = lister(findings, path);
+  list(changesHeaders(arm), 'header_mutation', NO_HEADERS);
+  list(arm.hostRewriteSpecifier, 'rewrite', NO_HOST_REWRITE);
+  list(arm.metadataMatch, 'metadata_match', NO_METADATA);
+  listPerFilter(arm.typedPerFilterConfig, path, findings);
 }
 
 /** Lists what a virtual host asks for beyond its routes. */

@@ -3,6 +3,7 @@ import type { RouteConfiguration } from '../proto/envoy/config/route/v3/route.js
 import type { Ip } from './address.js';
 import { domainAddress } from './domains.js';
 import type { DomainAddress } from './domains.js';
+import { clustersHashedBySource } from './hashPolicy.js';
 import type { Findings } from './notEnforced.js';
 import { listRouteConfiguration } from './routeFeatures.js';
 import type { RoutedHost, RouteTable } from './routeTable.js';
@@ -28,6 +29,8 @@ export interface Routes {
   readonly table: RouteTable;
   /** `targetKey` of all that requests can be routed to. */
   readonly targets: ReadonlySet<string>;
+  /** Clusters that its routes reach by a hash of the client's address. */
+  readonly hashed: ReadonlySet<string>;
 }
 
 /** Where a route configuration stands: as a resource, or inside of a listener. */
@@ -59,7 +62,7 @@ export function readRoutes(config: RouteConfiguration, { name, prefix }: Place, 
     for (const address of held) addresses.push({ ...address, target: host.catchAll?.target });
     if (isDefault) any = host.catchAll?.target;
   }
-  return { addresses, any, table: { name, ignorePort: config.ignorePortInHostMatching, virtualHosts }, targets };
+  return { addresses, any, table: { name, ignorePort: config.ignorePortInHostMatching, virtualHosts }, targets, hashed: clustersHashedBySource(config) };
 }
 
 /** Envoy refuses a route configuration that has a domain twice; here its first place counts. */

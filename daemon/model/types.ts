@@ -30,7 +30,8 @@ export interface Frontend {
   readonly routes: string | undefined;
 }
 
-export type LbPolicy = 'round_robin' | 'random' | 'least_request';
+/** `source_hash`: connections of one network namespace go to one endpoint, as far as endpoints stay. */
+export type LbPolicy = 'round_robin' | 'random' | 'least_request' | 'source_hash';
 
 /** An endpoint that may be chosen, with its part of the cluster's connections. */
 export interface Endpoint {

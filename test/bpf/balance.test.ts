@@ -2,7 +2,10 @@
 /** How connections spread over clusters and endpoints. */
 import t from 'tap';
 import { enterSandbox } from '../helpers/sandbox.js';
-import { connectIn, holdIn, tally } from './client.js';
+import { connectIn, connectInOtherNamespace, holdIn, tally } from './client.js';
+import { createImage, plan } from '../../daemon/diff/plan.js';
+import type { Cluster } from '../../daemon/model/types.js';
+import { frontend as modelFrontend, model } from '../daemon/diff/models.js';
 import { cluster, frontend, split } from './mesh.js';
 import { openStage, startBackend, stopBackends } from './stage.js';
 
@@ -84,4 +87,23 @@ await t.test('least request goes around a busy endpoint', async (test) => {
   // Two draws of two: the busy one is taken only when both fall on it, once in four.
   test.ok((counts['a'] ?? 0) < 0.3 * 2000, `the busy one has ${counts['a']} of 2000`);
   await held.release();
+});
+
+await t.test('a hash of the client keeps a network namespace to one endpoint', async (test) => {
+  const hashed: Cluster = { kind: 'endpoints', name: 'hashed', lb: 'source_hash', maxConnections: undefined, ipv4: [a, b, c].map(({ address, port }) => ({ address, port, weight: 1 })), ipv6: [], panic: false, empty: 'no_endpoints' };
+  const { operations } = plan(createImage(dataplane.read()), model([modelFrontend('10.96.0.9', { kind: 'cluster', cluster: 'hashed' })], [hashed]), { sweep: { frontends: false, clusters: false, shared: false } });
+  await dataplane.apply(operations);
+  test.equal(Object.keys(tally(await connectIn(cgroup, '-n', 200, '10.96.0.9', PORT))).length, 1, 'all of this namespace go to one');
+
+  const steered = (): Map<number, number> => new Map([...dataplane.counters().endpoints].map(([id, counts]) => [id, counts.steered]));
+  const chosen = new Set<number>();
+  // Of 12 namespaces all take one of three endpoints with a probability of 3^-11.
+  for (let i = 0; i < 12; i += 1) {
+    const before = steered();
+    await connectInOtherNamespace(cgroup, '-n', 20, '10.96.0.9', PORT);
+    const taken = [...steered()].filter(([id, count]) => count !== before.get(id));
+    test.same(taken.map(([id, count]) => count - before.get(id)!), [20], 'all of another go to one');
+    chosen.add(taken[0]![0]);
+  }
+  test.ok(chosen.size > 1, 'namespaces spread');
 });

@@ -33,6 +33,11 @@ export function connectIn(cgroup: string, ...args: readonly (string | number)[])
   return finish(spawnInCgroup(cgroup, compileTool('client'), args.map(String)));
 }
 
+/** The same, in a network namespace of its own in which nothing can be reached. */
+export function connectInOtherNamespace(cgroup: string, ...args: readonly (string | number)[]): Promise<Connection[]> {
+  return finish(spawnInCgroup(cgroup, 'unshare', ['--net', compileTool('client'), ...args.map(String)]));
+}
+
 /** The same, outside every cgroup that tests attach to. */
 export function connectOutside(...args: readonly (string | number)[]): Promise<Connection[]> {
   return finish(spawn(compileTool('client'), args.map(String), { stdio: ['ignore', 'pipe', 'inherit'] }));

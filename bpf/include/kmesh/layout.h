@@ -19,7 +19,7 @@
  * Raised whenever a struct below changes in size or meaning. Those of km_sock,
  * of the counters and of km_name never do: the maps of all layouts share them.
  */
-#define KM_LAYOUT_VERSION 3
+#define KM_LAYOUT_VERSION 4
 
 #define KM_NAME_LEN 256
 
@@ -152,6 +152,7 @@ enum km_lb_policy {
 	KM_LB_ROUND_ROBIN = 1,
 	KM_LB_RANDOM = 2,
 	KM_LB_LEAST_REQUEST = 3,
+	KM_LB_SOURCE_HASH = 4, /* the slots are a table over hashes: each has one endpoint */
 };
 
 /* km_cluster, by cluster id. */
@@ -167,7 +168,7 @@ struct km_cluster {
 
 #define KM_NO_LIMIT 0xffffffff
 
-/* km_slot: the alias table of one cluster and one family. */
+/* km_slot: the alias table of one cluster and one family; with KM_LB_SOURCE_HASH its Maglev table. */
 #define KM_SLOT_FAMILY_SHIFT 31
 
 struct km_slot_key {
