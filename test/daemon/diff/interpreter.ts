@@ -23,6 +23,9 @@ import type {
 const COIN_VALUES = 2 ** 32;
 const ALWAYS = 0xffffffff;
 
+/** What an address is asked for with; `mapped`: an IPv4 address in v4-mapped form by an IPv6 socket. */
+export type SocketKind = 4 | 6 | 'mapped';
+
 /** What a connect() comes to, with its probability: `10.0.0.1:80`, `pass 11`, `refuse 20`, `error slot`. */
 export type Outcomes = ReadonlyMap<string, number>;
 
@@ -48,6 +51,22 @@ export class Kernel {
     km_endpoint_state: new Map(),
     km_name: new Map(),
   };
+
+  /** Maps with these contents, as maps/ reads them back. */
+  static of({ frontends, splits, clusters, slots, routes, domains, vhosts, steps, automata, names, states }: MapContents): Kernel {
+    const kernel = new Kernel();
+    const put = (map: MapName, key: unknown, value: unknown): void => void kernel.maps[map].set(JSON.stringify(key), { key, value });
+    for (const { key, value } of frontends) put(key.prefixLength === (key.family === 4 ? 32 : 128) ? 'km_listener' : 'km_prefix', key, value);
+    for (const { key, value } of splits) put('km_split', key, value);
+    for (const { key, value } of slots) put('km_slot', key, value);
+    for (const { key, value } of steps) put('km_step', key, value);
+    for (const { key, vhost } of domains) put(key.kind === 'exact' ? 'km_domain' : 'km_wild', key, vhost);
+    for (const { key, name } of names) put('km_name', key, name);
+    const byId = { km_cluster: clusters, km_routes: routes, km_vhost: vhosts, km_automaton: automata };
+    for (const [map, items] of Object.entries(byId)) for (const { id, value } of items) put(map as MapName, id, value);
+    for (const [map, ids] of [['km_listener_state', states.listeners], ['km_cluster_state', states.clusters], ['km_endpoint_state', states.endpoints]] as const) for (const id of ids) put(map, id, null);
+    return kernel;
+  }
 
   apply(operation: Operation): void {
     if (operation.op === 'barrier') return;
@@ -86,7 +105,7 @@ export class Kernel {
   }
 
   /** Where sockets of `socket` family that connect to the frontend's address end. */
-  resolve(where: FrontendRecordKey, socket: 4 | 6 = where.family): Outcomes {
+  resolve(where: FrontendRecordKey, socket: SocketKind = where.family): Outcomes {
     const frontend = this.frontend(where);
     if (!frontend) return new Map([['no listener', 1]]);
     if (!this.maps.km_listener_state.has(JSON.stringify(frontend.listenerId))) return new Map([['error listener state', 1]]);
@@ -99,7 +118,7 @@ export class Kernel {
   }
 
   /** Where a target leads: of a frontend, or of a route. */
-  follow({ kind, target, n, reason }: TargetRecord, socket: 4 | 6): Outcomes {
+  follow({ kind, target, n, reason }: TargetRecord, socket: SocketKind): Outcomes {
     const outcomes = new Map<string, number>();
     if (kind === 'pass' || kind === 'refuse') return new Map([[`${kind} ${reason}`, 1]]);
     if (kind === 'cluster') this.#cluster(outcomes, target, socket, 1);
@@ -111,7 +130,7 @@ export class Kernel {
     return this.maps[map].get(JSON.stringify(key))?.value as V | undefined;
   }
 
-  #split(outcomes: Map<string, number>, target: number, n: number, socket: 4 | 6): void {
+  #split(outcomes: Map<string, number>, target: number, n: number, socket: SocketKind): void {
     for (let index = 0; index < n; index += 1) {
       const slot = this.get<SplitRecord>('km_split', { splitId: target, index });
       if (!slot) {
@@ -124,13 +143,13 @@ export class Kernel {
     }
   }
 
-  #cluster(outcomes: Map<string, number>, id: number, socket: 4 | 6, p: number): void {
+  #cluster(outcomes: Map<string, number>, id: number, socket: SocketKind, p: number): void {
     if (id === 0) return add(outcomes, 'refuse 22', p);
     const cluster = this.get<ClusterRecord>('km_cluster', id);
     if (!cluster || !this.maps.km_cluster_state.has(JSON.stringify(id))) return add(outcomes, 'error cluster', p);
     if (cluster.kind !== 'endpoints') return add(outcomes, `${cluster.kind} ${cluster.reason}`, p);
     if (cluster.slots4 + cluster.slots6 === 0) return add(outcomes, `refuse ${cluster.reason}`, p);
-    const family = socket === 6 && cluster.slots6 > 0 ? 6 : 4;
+    const family = (socket === 6 && cluster.slots6 > 0) || (socket === 'mapped' && cluster.slots4 === 0) ? 6 : 4;
     const n = family === 6 ? cluster.slots6 : cluster.slots4;
     if (n === 0) return add(outcomes, 'refuse 26', p);
     for (let index = 0; index < n; index += 1) {

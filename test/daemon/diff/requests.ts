@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { DomainRecordKey, RoutesRecord, StepRecord, TargetRecord, VhostRecord } from '../../../daemon/diff/operations.js';
+import type { DomainRecordKey, FrontendRecordKey, RoutesRecord, StepRecord, TargetRecord, VhostRecord } from '../../../daemon/diff/operations.js';
 import type { RouteStep } from '../../../daemon/model/routeTable.js';
 import type { Automaton } from '../../../daemon/model/routing/regex/automaton.js';
 import type { Cluster, Frontend, MeshModel, Target } from '../../../daemon/model/types.js';
 import { route, walk, type Request } from '../model/routing/walk.js';
-import type { Kernel, Outcomes } from './interpreter.js';
+import type { Kernel, Outcomes, SocketKind } from './interpreter.js';
 import { expected } from './models.js';
 
 const ERROR: Outcomes = new Map([['error route', 1]]);
@@ -13,18 +13,18 @@ const ERROR: Outcomes = new Map([['error route', 1]]);
  * Where a request to a frontend ends, looked up in the maps: by trying all domains, not by the look-ups that the programs
  * make. A hole is an outcome of its own.
  */
-export function resolveRequest(kernel: Kernel, frontend: Frontend, request: Request): Outcomes {
+export function resolveRequest(kernel: Kernel, frontend: FrontendRecordKey, request: Request, socket: SocketKind = frontend.family): Outcomes {
   const record = kernel.frontend(frontend);
-  if (!record || record.routes === 0) return kernel.resolve(frontend);
+  if (!record || record.routes === 0 || request.host === undefined) return kernel.resolve(frontend, socket);
   const table = kernel.get<RoutesRecord>('km_routes', record.routes);
   if (!table) return ERROR;
-  const vhost = vhostOf(kernel, record.routes, table, request.host!);
-  if (vhost === 0) return kernel.resolve(frontend);
+  const vhost = vhostOf(kernel, record.routes, table, request.host.toLowerCase());
+  if (vhost === 0) return kernel.resolve(frontend, socket);
   const program = kernel.get<VhostRecord>('km_vhost', vhost);
   if (!program) return ERROR;
   try {
     const { answer } = walk({ steps: stepsOf(kernel, program) }, request);
-    return typeof answer === 'string' ? kernel.resolve(frontend) : kernel.follow(answer as unknown as TargetRecord, frontend.family);
+    return typeof answer === 'string' ? kernel.resolve(frontend, socket) : kernel.follow(answer as unknown as TargetRecord, socket);
   } catch {
     return ERROR;
   }

@@ -5,7 +5,7 @@
 // name, plus filter chains by address (one, to BlackHoleCluster, in the IPv6 dump); endpoints are the IP addresses in the
 // clusters' own load assignments (EDS is not in these dumps). `retry_policy` and `timeout` are the route tables
 // with such a member, `circuit_breakers` the clusters with a threshold that limits more than connections, `upstream_protocol`,
-// `tcp_keepalive` and `max_requests_per_connection` the clusters that ask for it, `network_filter`,
+// `tcp_keepalive`, `upstream_bind_config` and `max_requests_per_connection` the clusters that ask for it, `network_filter`,
 // `http_filter` and `rbac` the outbound listeners with a filter of that kind which is more than an observer. The rest
 // (inbound_listener, keep_alive, redirect, no_default_route, matches) was counted by reading. Route tables are those that outbound
 // listeners name or hold, without those of one service's address, where a request changes nothing.
@@ -37,14 +37,14 @@ const expected: Readonly<Record<string, Meaning>> = {
     endpoints: 2,
     // 23 clusters have thresholds; all but xds-grpc's have no limit in them.
     requests: [14, 6, 14],
-    notEnforced: { upstream_protocol: 5, tcp_keepalive: 1, max_requests_per_connection: 1, keep_alive: 2, no_default_route: 2, 'filter_chain_match.transport_protocol': 6, 'filter_chain_match.application_protocols': 6, path_normalization: 6, inbound_listener: 1, retry_policy: 6, timeout: 6, pipe_address: 2, circuit_breakers: 1, unresolved: 1 },
+    notEnforced: { upstream_protocol: 5, tcp_keepalive: 1, max_requests_per_connection: 1, keep_alive: 2, no_default_route: 2, 'filter_chain_match.transport_protocol': 6, 'filter_chain_match.application_protocols': 6, path_normalization: 6, inbound_listener: 1, retry_policy: 6, timeout: 6, pipe_address: 2, circuit_breakers: 1, unresolved: 1, upstream_bind_config: 3 },
   },
   'istio/echo-app_config_dump.2020-12': {
     frontends: 89,
     clusters: 87,
     endpoints: 10,
     requests: [45, 12, 42],
-    notEnforced: { upstream_protocol: 24, tcp_keepalive: 1, max_requests_per_connection: 7, keep_alive: 1, no_default_route: 1, 'filter_chain_match.application_protocols': 6, http_filter: 15, rbac: 6, network_filter: 34, unmatched_traffic: 1, retry_policy: 11, unresolved: 2, circuit_breakers: 69 },
+    notEnforced: { upstream_protocol: 24, tcp_keepalive: 1, max_requests_per_connection: 7, keep_alive: 1, no_default_route: 1, 'filter_chain_match.application_protocols': 6, http_filter: 15, rbac: 6, network_filter: 34, unmatched_traffic: 1, retry_policy: 11, unresolved: 2, circuit_breakers: 74 },
   },
   'istio/endpoints_config_dump.2022-09': { frontends: 0, clusters: 0, endpoints: 0, notEnforced: {} },
   'istio/productpage-mtls-ipv6.2020-03': {
@@ -52,7 +52,7 @@ const expected: Readonly<Record<string, Meaning>> = {
     clusters: 18,
     endpoints: 3,
     requests: [5, 2, 5],
-    notEnforced: { upstream_protocol: 1, tcp_keepalive: 1, keep_alive: 1, path_normalization: 1, no_default_route: 1, inbound_listener: 4, http_filter: 1, network_filter: 1, retry_policy: 1, per_filter_config: 1, unresolved: 2, upstream_tls: 3, circuit_breakers: 10 },
+    notEnforced: { upstream_protocol: 1, tcp_keepalive: 1, keep_alive: 1, path_normalization: 1, no_default_route: 1, inbound_listener: 4, http_filter: 1, network_filter: 1, retry_policy: 1, per_filter_config: 1, unresolved: 2, upstream_tls: 3, circuit_breakers: 13, upstream_bind_config: 2 },
   },
   'istio/productpage_config_dump.2020-04': {
     frontends: 68,

@@ -26,7 +26,7 @@ const features = (model: MeshModel, feature: string): string[] => model.notEnfor
 /** After each step: numbers of frontends, clusters and not-enforced items, and what the step changed. */
 const facts: Record<string, { counts: [number, number, number]; check: (t: Test, model: MeshModel) => void }> = {
   initial: {
-    counts: [30, 29, 33],
+    counts: [30, 29, 35],
     check: (t, model) => {
       t.same(target(model, REVIEWS), to(reviews('')));
       t.same(endpointsOf(model, reviews('')), ['10.244.1.18', '10.244.2.16', '10.244.3.17']);
@@ -38,10 +38,12 @@ const facts: Record<string, { counts: [number, number, number]; check: (t: Test,
       t.notOk([...model.frontends.values()].some(({ port }) => port === 15001 || port === 15006), 'no frontend of the virtual listeners');
       t.same(features(model, 'inbound_listener'), ['virtualInbound ']);
       t.same(features(model, 'internal_listener'), ['connect_originate ']);
+      t.same(features(model, 'upstream_protocol').sort(), ['connect_originate typedExtensionProtocolOptions', 'outbound|8001||six.db.svc.cluster.local typedExtensionProtocolOptions'], 'a port for gRPC, and the tunnel of ambient');
+      t.same(features(model, 'upstream_bind_config'), ['InboundPassthroughCluster upstreamBindConfig']);
     },
   },
   1: {
-    counts: [30, 32, 55],
+    counts: [30, 32, 57],
     check: (t, model) => {
       t.same(target(model, REVIEWS), split([reviews('v1'), 80], [reviews('v3'), 20]));
       const ratings = model.clusters.get(`outbound|9080||ratings.${SVC}`);
@@ -55,7 +57,7 @@ const facts: Record<string, { counts: [number, number, number]; check: (t: Test,
     },
   },
   2: {
-    counts: [35, 41, 59],
+    counts: [35, 41, 61],
     check: (t, model) => {
       const mysql = (subset: string) => `outbound|3306|${subset}|mysql.db.svc.cluster.local`;
       t.same(target(model, MYSQL), split([mysql('primary'), 75], [mysql('replica'), 25]));
@@ -66,23 +68,23 @@ const facts: Record<string, { counts: [number, number, number]; check: (t: Test,
       t.same(endpointsOf(model, 'outbound|80||api.example.com'), [], 'its name was not looked up');
     },
   },
-  3: { counts: [35, 41, 59], check: (t, model) => t.same(target(model, REVIEWS), split([reviews('v1'), 50], [reviews('v3'), 50])) },
+  3: { counts: [35, 41, 61], check: (t, model) => t.same(target(model, REVIEWS), split([reviews('v1'), 50], [reviews('v3'), 50])) },
   4: {
-    counts: [35, 41, 59],
+    counts: [35, 41, 61],
     check: (t, model) => {
       t.same(endpointsOf(model, reviews('v1')), ['10.244.1.30', '10.244.2.16', '10.244.3.31']);
       t.equal(endpointsOf(model, reviews('')).length, 5);
     },
   },
   5: {
-    counts: [35, 41, 59],
+    counts: [35, 41, 61],
     check: (t, model) => {
       for (const name of [reviews('v1'), `outbound|9080||reviews-v1.${SVC}`]) t.same(endpointsOf(model, name), ['10.244.1.30', '10.244.2.16'], 'the pod that is not ready is left out');
       t.match(model.clusters.get(reviews('v1')), { panic: false });
     },
   },
   6: {
-    counts: [36, 42, 63],
+    counts: [36, 42, 65],
     check: (t, model) => {
       t.same(target(model, '10.96.83.160/32:5000'), to(`outbound|5000||helloworld2.${SVC}`));
       t.equal(model.frontends.get('10.96.83.160/32:5000')?.listener, '10.96.83.160_5000', 'the VIP listener before the wildcard one');
@@ -90,28 +92,28 @@ const facts: Record<string, { counts: [number, number, number]; check: (t: Test,
     },
   },
   7: {
-    counts: [36, 42, 63],
+    counts: [36, 42, 65],
     check: (t, model) => {
       t.match(model.clusters.get(reviews('v3')), { kind: 'endpoints', ipv4: [], ipv6: [], empty: 'no_endpoints' });
       t.same(target(model, REVIEWS), split([reviews('v1'), 50], [reviews('v3'), 50]));
     },
   },
   8: {
-    counts: [36, 42, 51],
+    counts: [36, 42, 53],
     check: (t, model) => {
       t.same(features(model, 'redirect'), []);
       t.same(target(model, '10.96.219.75/32:9080'), to(`outbound|9080||ratings.${SVC}`));
     },
   },
   9: {
-    counts: [34, 41, 48],
+    counts: [34, 41, 50],
     check: (t, model) => {
       t.notOk([...model.frontends.keys()].some((key) => key === '10.96.17.172/32:5000' || key === '0.0.0.0/0:5000'));
       t.notOk(model.clusters.has(`outbound|5000||helloworld.${SVC}`));
     },
   },
   10: {
-    counts: [29, 32, 44],
+    counts: [29, 32, 46],
     check: (t, model) => {
       t.same(target(model, MYSQL), to('outbound|3306||mysql.db.svc.cluster.local'));
       t.notOk(model.frontends.has('203.0.113.0/28:6379'));
