@@ -18,6 +18,8 @@ export interface MapWriter {
 export interface Applied {
   /** undefined before the first configuration of this process was applied. */
   readonly model: MeshModel | undefined;
+  /** What it was made of. */
+  readonly resources: Resources | undefined;
   readonly appliedAt: Date | undefined;
   /** What is in the maps came from an earlier process, in whole or in part. */
   readonly stale: boolean;
@@ -68,11 +70,16 @@ export class Applier {
     this.#onApplied = onApplied;
     this.#image = createImage(inherited?.contents);
     this.#sharing = inherited?.whole === false;
-    this.#applied = { model: undefined, appliedAt: undefined, stale: inherited?.whole === true, error: undefined, operations: 0, durationMs: 0 };
+    this.#applied = { model: undefined, resources: undefined, appliedAt: undefined, stale: inherited?.whole === true, error: undefined, operations: 0, durationMs: 0 };
   }
 
   get applied(): Applied {
     return this.#applied;
+  }
+
+  /** The picture of the maps, as far as it is known. */
+  get image(): Image {
+    return this.#image;
   }
 
   submit(resources: Resources, complete: Complete): void {
@@ -104,6 +111,7 @@ export class Applier {
       const { operations, notEnforced } = await this.#write(model, complete);
       this.#applied = {
         model: notEnforced.length === 0 ? model : { ...model, notEnforced: [...model.notEnforced, ...notEnforced] },
+        resources,
         appliedAt: new Date(),
         stale: this.#applied.stale && !all(complete),
         error: undefined,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
 import { DAEMON_ERRORS, DaemonError, messageOf } from './errors.js';
+import { explain as explainCommand } from './explain/command.js';
 import { takeOwnGid } from './identity.js';
 import { createLogger, type Logger } from './log.js';
 import { DataplaneError } from './maps/errors.js';
@@ -39,7 +40,24 @@ function cleanup(root: string, log: Logger): number {
   return EXIT.dataplane;
 }
 
+/** `node daemon.js explain ...`: prints an answer; errors go to standard error, in one line. */
+function answer(argv: readonly string[]): number {
+  try {
+    process.stdout.write(explainCommand(argv));
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`kmesh-daemon explain: KM_DAEMON_USAGE: ${error.message}\n`);
+      return EXIT.usage;
+    }
+    if (!(error instanceof DataplaneError)) throw error;
+    process.stderr.write(`kmesh-daemon explain: ${error.code}: ${error.message}; remedy: ${error.remedy}\n`);
+    return EXIT.dataplane;
+  }
+}
+
 async function main(argv: readonly string[]): Promise<number> {
+  if (argv[0] === 'explain') return answer(argv.slice(1));
   let options: DaemonOptions;
   try {
     options = parseOptions(argv);

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type http from 'node:http';
 import path from 'node:path';
+import { configText } from './admin/configText.js';
 import { metricsText } from './admin/metrics.js';
 import { serveAdmin, type Page } from './admin/server.js';
 import { configDump, mapsView } from './admin/views.js';
@@ -113,6 +114,7 @@ function pages(options: DaemonOptions, dataplane: Dataplane, steering: Steering,
   return new Map<string, Page>([
     ['/options', { summary: 'the options in force', answer: () => ({ status: 200, body: options }) }],
     ['/config_dump', { summary: 'what came, what it means here, what is not enforced', answer: () => ({ status: 200, body: configDump(applier.applied, status(), dataplane.l7) }) }],
+    ['/config_dump/text', { summary: 'the same in sorted lines, for diff', answer: () => ({ status: 200, body: configText(applier.applied) }) }],
     ['/bpf/kmesh/maps', { summary: 'what the eBPF maps hold, and the counters', answer: () => ({ status: 200, body: mapsView(dataplane.read(), dataplane.counters(), dataplane.module()) }) }],
     ['/metrics', { summary: 'counts and states for Prometheus', answer: () => ({ status: 200, body: metricsOf(dataplane, steering, applier, status()) }) }],
     [
@@ -129,6 +131,6 @@ function pages(options: DaemonOptions, dataplane: Dataplane, steering: Steering,
 }
 
 function metricsOf(dataplane: Dataplane, steering: Steering, applier: Applier, status: XdsStatus | undefined): string {
-  const { applied } = applier;
-  return metricsText({ totals: dataplane.totals(), module: dataplane.module()?.counters, applied, status, readiness: readiness(steering.attached, applied, status, dataplane.l7) });
+  const { applied, image } = applier;
+  return metricsText({ totals: dataplane.totals(), services: dataplane.serviceCounters(), image, capacities: dataplane.capacities, module: dataplane.module()?.counters, applied, status, readiness: readiness(steering.attached, applied, status, dataplane.l7) });
 }

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expositionText, type Metric } from '../../common/prometheus.js';
+import { fillOf } from '../diff/fill.js';
+import type { Image } from '../diff/plan.js';
+import type { MapName } from '../diff/operations.js';
 import type { Applied } from '../applier.js';
-import type { Totals } from '../maps/dataplane.js';
+import type { ServiceCounters, Totals } from '../maps/dataplane.js';
 import type { Readiness } from '../readiness.js';
 import type { XdsStatus } from '../xds/source.js';
+import { serviceMetrics } from './services.js';
 
 export interface MetricsInputs {
   readonly totals: Totals;
+  readonly services: ServiceCounters;
+  /** The picture of the maps, and the entries that they take. */
+  readonly image: Image;
+  readonly capacities: Readonly<Record<MapName, number>>;
   /** kmesh.ko's own counters; undefined: it is not loaded. */
   readonly module: Readonly<Record<string, number>> | undefined;
   readonly applied: Applied;
@@ -14,8 +22,8 @@ export interface MetricsInputs {
   readonly readiness: Readiness;
 }
 
-/** `/metrics`: totals of the node, none for each service, so that their number does not grow with the mesh. */
-export function metricsText({ totals, module, applied, status, readiness }: MetricsInputs): string {
+/** `/metrics`: totals of the node, and what is known of the services that had connections here. */
+export function metricsText({ totals, services, image, capacities, module, applied, status, readiness }: MetricsInputs): string {
   const gauge = (name: string, help: string, value: number): Metric => ({ name: `kmesh_${name}`, type: 'gauge', help, samples: [[{}, value]] });
   const byLabel = (name: string, help: string, label: string, counts: Readonly<Record<string, number>>): Metric => ({
     name: `kmesh_${name}_total`,
@@ -27,6 +35,9 @@ export function metricsText({ totals, module, applied, status, readiness }: Metr
   return expositionText([
     byLabel('connections', 'Connections by what became of them.', 'reason', totals.reasons),
     byLabel('requests', 'Requests that routes decided about, by what became of them.', 'outcome', totals.l7),
+    ...serviceMetrics(services, image),
+    ...mapMetrics(image, capacities),
+    ...(status === undefined ? [] : pushMetrics(status)),
     ...(module === undefined ? [] : [moduleMetric(module)]),
     gauge('ready', '1 when programs are attached and a configuration is in force.', Number(readiness.ready)),
     gauge('stale', '1 when the configuration in force came from an earlier process.', Number(readiness.stale)),
@@ -38,6 +49,20 @@ export function metricsText({ totals, module, applied, status, readiness }: Metr
     ...(model === undefined ? [] : [gauge('frontends', 'Service addresses that are steered.', model.frontends.size), gauge('clusters', 'Clusters of the configuration.', model.clusters.size)]),
     ...(model === undefined ? [] : [gauge('not_enforced', 'Parts of the configuration that this node does not enforce; /config_dump lists them.', model.notEnforced.length)]),
   ]);
+}
+
+/** How full the maps are: one that is full keeps what it has, and the configuration is not written any further. */
+function mapMetrics(image: Image, capacities: MetricsInputs['capacities']): Metric[] {
+  const fill = Object.entries(fillOf(image));
+  return [
+    { name: 'kmesh_map_entries', type: 'gauge', help: 'Entries of an eBPF map.', samples: fill.map(([map, entries]) => [{ map }, entries] as const) },
+    { name: 'kmesh_map_max_entries', type: 'gauge', help: 'Entries that the map takes; set by the --max options when the maps are made.', samples: fill.map(([map]) => [{ map }, capacities[map as MapName]] as const) },
+  ];
+}
+
+function pushMetrics({ counts }: XdsStatus): Metric[] {
+  const of = (name: 'pushes' | 'rejects', help: string): Metric => ({ name: `kmesh_xds_${name}_total`, type: 'counter', help, samples: Object.entries(counts).map(([type, count]) => [{ type }, count[name]] as const) });
+  return [of('pushes', 'Answers that the control plane sent, or times that files were read, by type of resource.'), of('rejects', 'Those of them that were rejected in whole or in part.')];
 }
 
 /** Some of the module's numbers go down again, so none of them is called a counter. */

@@ -64,7 +64,8 @@ function stepText<T extends { readonly op: 'target' }>(step: Step<T>, index: num
   return `${index}: ${questionText(step)}${then}${otherwise}`;
 }
 
-function questionText(step: Question): string {
+/** What a step asks, or which part of the request it makes the text. */
+export function questionText(step: Question): string {
   switch (step.op) {
     case 'field':
       return `field ${step.field}`;

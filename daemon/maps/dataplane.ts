@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { MapContents, Operation } from '../diff/operations.js';
+import type { MapContents, MapName, Operation } from '../diff/operations.js';
 import { attachHooks, type AttachedHook } from './attach.js';
 import { closeObject, loadObject, type LoadedObject } from './load.js';
 import { pinMaps, type KeptSize } from './mapSet.js';
 import { KMESH_MODULE, readModule, readModuleCounters, type ModulePlace, type ModuleState } from './module.js';
 import { otherMapsFolders, checkPinRoot, removeMaps } from './pins.js';
-import { readContents, readCounters, readTotals, type Counters, type Totals } from './read.js';
-import type { MapSizes } from './records.js';
+import { readContents, readCounters, readServiceCounters, readTotals, type Counters, type ServiceCounters, type Totals } from './read.js';
+import { MAP_NAMES, type MapSizes } from './records.js';
 import { Requests, type L7State } from './requests.js';
 import { applyOperations } from './write.js';
 
@@ -15,7 +15,7 @@ export { removePins, type RemovedPins } from './pins.js';
 export type { AttachedHook } from './attach.js';
 export type { KeptSize } from './mapSet.js';
 export { reasonName } from './layout.js';
-export type { Counters, Totals } from './read.js';
+export type { Counters, ServiceCounters, Totals } from './read.js';
 export type { MapSizes } from './records.js';
 export type { L7State } from './requests.js';
 
@@ -131,6 +131,16 @@ export class Dataplane {
   /** @throws DataplaneError */
   totals(): Totals {
     return readTotals(this.#loaded.maps);
+  }
+
+  /** Of every listener and cluster. @throws DataplaneError */
+  serviceCounters(): ServiceCounters {
+    return readServiceCounters(this.#loaded.maps);
+  }
+
+  /** Entries that each map takes. */
+  get capacities(): Readonly<Record<MapName, number>> {
+    return Object.fromEntries(MAP_NAMES.map((name) => [name, this.#loaded.maps[name].maxEntries])) as Record<MapName, number>;
   }
 
   /** Of every listener, cluster and endpoint too. @throws DataplaneError */

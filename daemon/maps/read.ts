@@ -18,11 +18,14 @@ export interface Totals {
   readonly l7: Readonly<Record<L7EventName, number>>;
 }
 
-export interface Counters extends Totals {
+export interface ServiceCounters {
   /** By listener id. */
   readonly listeners: ReadonlyMap<number, ListenerCounters>;
   /** By cluster id. */
   readonly clusters: ReadonlyMap<number, ClusterCounters>;
+}
+
+export interface Counters extends Totals, ServiceCounters {
   /** By endpoint id. */
   readonly endpoints: ReadonlyMap<number, EndpointCounters>;
 }
@@ -50,11 +53,14 @@ export function readContents(maps: Maps): MapContents {
 
 /** @throws DataplaneError KM_MAP_ACCESS. */
 export function readCounters(maps: Maps): Counters {
+  return { ...readServiceCounters(maps), endpoints: new Map(pairs(maps, 'km_endpoint_state', RECORDS.km_endpoint_state)), ...readTotals(maps) };
+}
+
+/** @throws DataplaneError KM_MAP_ACCESS. */
+export function readServiceCounters(maps: Maps): ServiceCounters {
   return {
     listeners: new Map(pairs(maps, 'km_listener_state', RECORDS.km_listener_state)),
     clusters: new Map(pairs(maps, 'km_cluster_state', RECORDS.km_cluster_state)),
-    endpoints: new Map(pairs(maps, 'km_endpoint_state', RECORDS.km_endpoint_state)),
-    ...readTotals(maps),
   };
 }
 

@@ -22,6 +22,7 @@ export class Publisher {
   readonly #progress: Progress;
   readonly #resolver: HostResolver;
   readonly #nacks: Record<ResourceKind, readonly Nack[]> = perKind(() => []);
+  readonly #counts = perKind(() => ({ pushes: 0, rejects: 0 }));
   /** Why the newest answer of a type was rejected in part. */
   readonly #refusing: Record<ResourceKind, string | undefined> = perKind(() => undefined);
   #connected = false;
@@ -105,6 +106,7 @@ export class Publisher {
       code: this.#trouble?.code,
       reason: this.#trouble?.reason,
       lastPushAt: this.#lastPushAt,
+      counts: structuredClone(this.#counts),
       nacks: RESOURCE_KINDS.flatMap((kind) => this.#nacks[kind]),
       notes: this.#notes,
       complete: this.#progress.complete,
@@ -133,8 +135,10 @@ export class Publisher {
 
   #judge(kind: ResourceKind, version: string, rejected: readonly Rejection[]): string | undefined {
     this.#lastPushAt = new Date();
+    this.#counts[kind].pushes += 1;
     this.#refusing[kind] = undefined;
     if (rejected.length === 0) return undefined;
+    this.#counts[kind].rejects += 1;
     const reason = describeRejections(kind, rejected);
     this.#refusing[kind] = reason;
     this.#nacks[kind] = [...this.#nacks[kind], { kind, version, reason, at: this.#lastPushAt }].slice(-MOST_NACKS);

@@ -29,6 +29,8 @@ export interface XdsStatus {
   readonly code: DaemonErrorCode | undefined;
   readonly reason: string | undefined;
   readonly lastPushAt: Date | undefined;
+  /** Since this process began: answers that came, and those that were rejected in whole or in part. */
+  readonly counts: Readonly<Record<ResourceKind, { readonly pushes: number; readonly rejects: number }>>;
   /** The last few of each type, newest last. */
   readonly nacks: readonly Nack[];
   /** What was read and is not used: types that mean nothing here, entries that Envoy itself had refused. */

@@ -4,11 +4,12 @@ import type { Applied } from '../../daemon/applier.js';
 import { readiness } from '../../daemon/readiness.js';
 import type { XdsStatus } from '../../daemon/xds/source.js';
 
-const nothing: Applied = { model: undefined, appliedAt: undefined, stale: false, error: undefined, operations: 0, durationMs: 0 };
+const nothing: Applied = { model: undefined, resources: undefined, appliedAt: undefined, stale: false, error: undefined, operations: 0, durationMs: 0 };
 const applied: Applied = { ...nothing, appliedAt: new Date(0) };
 const adopted: Applied = { ...nothing, stale: true };
+const NEVER = { pushes: 0, rejects: 0 };
 const none = { listeners: false, routes: false, clusters: false, endpoints: false };
-const status = (change: Partial<XdsStatus>): XdsStatus => ({ connected: false, code: undefined, reason: undefined, lastPushAt: undefined, nacks: [], notes: [], complete: none, settled: false, ...change });
+const status = (change: Partial<XdsStatus>): XdsStatus => ({ connected: false, code: undefined, reason: undefined, lastPushAt: undefined, counts: { listeners: NEVER, routes: NEVER, clusters: NEVER, endpoints: NEVER }, nacks: [], notes: [], complete: none, settled: false, ...change });
 const off = { state: 'off', reason: 'no module' } as const;
 const away = status({ code: 'KM_XDS_UNREACHABLE', reason: 'nobody at 127.0.0.1:1' });
 

@@ -54,7 +54,7 @@ const PROGRAM = [
 const ENDS = ['12: default (no_route)', '13: default (undecidable)'];
 
 t.test('/config_dump', async (t) => {
-  const applied: Applied = { model: mesh, appliedAt: new Date(0), stale: false, error: undefined, operations: 0, durationMs: 0 };
+  const applied: Applied = { model: mesh, resources: undefined, appliedAt: new Date(0), stale: false, error: undefined, operations: 0, durationMs: 0 };
   t.match(configDump(applied, undefined, off), {
     routingByRequests: off,
     frontends: [{ address: '10.0.0.1:80', routes: '80' }],
@@ -80,7 +80,7 @@ t.test('/bpf/kmesh/maps', async (t) => {
   t.match(view, { frontends: [{ routes: '80' }], counters: { requests: { routed: 7 } }, module });
   const [stored] = view.routeTables;
   t.match(stored, { name: '80', ignorePort: true });
-  t.match(stored?.virtualHosts.find(({ name }) => name === 'shop:80'), { domains: ['*.shop', 'shop', 'shop.*'], program: [...PROGRAM, '10: to split 1 of 2 slots', '11: matches automaton 1, else 13', ...ENDS] });
+  t.match(stored?.virtualHosts.find(({ name }) => name === 'shop:80'), { domains: ['*.shop', 'shop', 'shop.*'], program: [...PROGRAM, '10: to 80 % a, 20 % b', '11: matches automaton 1, else 13', ...ENDS] });
   t.match(stored?.virtualHosts.find(({ name }) => name === 'allow_any'), { domains: ['*'], program: ['0: pass (passthrough)'] });
   t.match(mapsView(kernel.contents(), counters, undefined), { module: 'not loaded' });
 });
