@@ -38,8 +38,6 @@ const facts: Record<string, { counts: [number, number, number]; check: (t: Test,
       t.notOk([...model.frontends.values()].some(({ port }) => port === 15001 || port === 15006), 'no frontend of the virtual listeners');
       t.same(features(model, 'inbound_listener'), ['virtualInbound ']);
       t.same(features(model, 'internal_listener'), ['connect_originate ']);
-      t.same(features(model, 'upstream_protocol').sort(), ['connect_originate typedExtensionProtocolOptions', 'outbound|8001||six.db.svc.cluster.local typedExtensionProtocolOptions'], 'a port for gRPC, and the tunnel of ambient');
-      t.same(features(model, 'upstream_bind_config'), ['InboundPassthroughCluster upstreamBindConfig']);
     },
   },
   1: {
