@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `npm run test:kube [-- steering | refusals | restarts ...]`: Kmesh on a real Kubernetes with a real istiod (test/kube/README.md). Ends with
+// `npm run test:kube [-- steering | refusals | restarts | scale ...]`: Kmesh on a real Kubernetes with a real istiod (test/kube/README.md). Ends with
 // `N passed, N failed, N skipped`.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

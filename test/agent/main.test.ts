@@ -9,6 +9,7 @@ import t from 'tap';
 import { OWN_GID } from '../../agent/identity.js';
 import { projectRoot, temporaryFolder } from '../helpers/agentContext.js';
 import { installFakeDaemon, readDiary } from '../helpers/fakeDaemon.js';
+import { mountTable } from '../helpers/mountTable.js';
 import { enterSandbox } from '../helpers/sandbox.js';
 
 await enterSandbox(import.meta.url);
@@ -61,7 +62,7 @@ async function outcome(child: ChildProcess): Promise<Outcome> {
 t.test('what works for every user and changes nothing', async (t) => {
   const folder = temporaryFolder(t);
   chmodSync(folder, 0o777);
-  const before = readFileSync('/proc/self/mountinfo', 'utf8');
+  const before = mountTable();
   const places = ['--state-dir', path.join(folder, 'state'), '--cgroup2-path', path.join(folder, 'cgroup2'), '--bpf-fs-path', path.join(folder, 'bpf')];
   const plan = await outcome(start(['plan', '-mode=ads', ...places], NOBODY));
   t.equal(plan.code, 0, plan.stderr);
@@ -79,7 +80,7 @@ t.test('what works for every user and changes nothing', async (t) => {
   t.match(await outcome(start(['--help'], NOBODY)), { code: 0, stdout: /Phases of run/ });
   t.match(await outcome(start(['--version'], NOBODY)), { code: 0, stdout: '9.8.7\n' });
   t.same(readdirSync(folder), []);
-  t.equal(readFileSync('/proc/self/mountinfo', 'utf8'), before);
+  t.equal(mountTable(), before);
 });
 
 t.test('what cannot go on says so at once', async (t) => {
@@ -110,7 +111,7 @@ t.test('inspect decides by the inputs that it is given', { skip: existsSync(fixt
 t.test('comes up, holds, and on SIGTERM leaves nothing but the build cache', async (t) => {
   const folder = temporaryFolder(t);
   const state = path.join(folder, 'state');
-  const before = readFileSync('/proc/self/mountinfo', 'utf8');
+  const before = mountTable();
   const umask = process.umask(0);
   const agent = start(['--mode=ads', '--log-level=trace', '--xds-token', SECRET, `--note=Bearer ${SECRET}`, '--state-dir', state, '--cgroup2-path', path.join(folder, 'a/cgroup2'), '--bpf-fs-path', path.join(folder, 'bpf'), '--admin-port', '15299', '--status-port', '0', '--metrics-port', '0', '--log-format=json'], undefined, { ISTIO_TOKEN: SECRET });
   process.umask(umask);
@@ -146,7 +147,7 @@ t.test('comes up, holds, and on SIGTERM leaves nothing but the build cache', asy
   t.match(lines.find(({ msg }) => String(msg).startsWith('SIGURG')), { level: 20 }, 'what a runtime sends all the time is not worth a line');
   t.notMatch(JSON.stringify(lines), SECRET, 'secrets in options and environment are not logged');
   t.same(readDiary(root).map(([, event]) => event), ['start', 'SIGTERM']);
-  t.equal(readFileSync('/proc/self/mountinfo', 'utf8'), before);
+  t.equal(mountTable(), before);
   t.same(readdirSync(folder), ['state']);
   t.same(readdirSync(state), ['agent.lock', 'build']);
   t.match(await outcome(start(['cleanup', '--state-dir', state, '--bpf-fs-path', path.join(folder, 'bpf')])), { code: 0 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real mounts, in a mount namespace of the test's own.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -10,11 +10,11 @@ import { cleanup } from '../../agent/commands/cleanup.js';
 import { mountFilesystems } from '../../agent/phases/mountFilesystems.js';
 import { mountsOfType, parseMountinfo } from '../../agent/probe/mountinfo.js';
 import { errno, temporaryFolder, testContext } from '../helpers/agentContext.js';
+import { mountTable } from '../helpers/mountTable.js';
 import { enterSandbox, makeCgroup, run } from '../helpers/sandbox.js';
 
 await enterSandbox(import.meta.url);
 
-const mountTable = (): string => readFileSync('/proc/self/mountinfo', 'utf8');
 const typeAt = (folder: string): string | undefined => parseMountinfo(mountTable()).findLast((mount) => mount.mountPoint === folder)?.fsType;
 const undo = mountFilesystems.undo ?? (() => Promise.reject(new Error('no undo')));
 

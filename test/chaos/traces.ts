@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import koffi from 'koffi';
+import { mountTable } from '../helpers/mountTable.js';
 
 const libbpf = koffi.load('libbpf.so.1');
 const nextId = {
@@ -105,8 +106,7 @@ export const pins = (): string[] => below('/sys/fs/bpf').filter((name) => !name.
 
 /** Without the numbers of mounts, which count up. */
 export const mounts = (): string[] =>
-  fs
-    .readFileSync('/proc/self/mountinfo', 'utf8')
+  mountTable()
     .split('\n')
     .filter(Boolean)
     .map((line) => line.split(' ').slice(2).join(' '));

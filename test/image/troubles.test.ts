@@ -26,8 +26,8 @@ t.teardown(() => remove(name));
 async function logOf(trouble: string, args: readonly string[], until: () => Promise<unknown>): Promise<string> {
   podman(...args);
   await until();
-  const log = logs(name);
   podman('stop', '--time', String(pod.terminationGracePeriodSeconds), name);
+  const log = logs(name);
   remove(name);
   const kept = process.env['KMESH_KEEP_LOGS'];
   if (kept !== undefined) fs.writeFileSync(path.join(kept, `${trouble.replaceAll(' ', '-')}.log`), log);
@@ -73,7 +73,7 @@ t.test('a folder in the place of the kubeconfig', async (t) => {
 
 t.test('too little memory to compile', async (t) => {
   fs.rmSync('/var/lib/kmesh/build', { recursive: true, force: true });
-  await refused(t, 'memory', podmanArguments(image, name, { ...cluster, more: [...more, '--memory', '70m'] }), EXIT_CODES.build, /KM_BUILD_MEMORY[^\n]*limit 70 MiB[^]*resources\.limits\.memory/);
+  await refused(t, 'memory', podmanArguments(image, name, { ...cluster, more: [...more, '--memory', '48m'] }), EXIT_CODES.build, /KM_BUILD_MEMORY[^\n]*limit 48 MiB[^]*resources\.limits\.memory/);
 });
 
 t.test('enough memory to compile, and too little for the maps', async (t) => {

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/** A large mesh as Kubernetes objects, without a pod: Services with EndpointSlices of their own. */
+
+export const NAMESPACE = 'kmesh-scale';
+export const PORT = 80;
+const ENDPOINTS = 10;
+const TARGET_PORT = 9000;
+
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly spec?: unknown;
+  readonly [field: string]: unknown;
+}
+
+const named = (name: string, labels?: Readonly<Record<string, string>>): Manifest['metadata'] => ({ name, namespace: NAMESPACE, ...(labels === undefined ? {} : { labels }) });
+
+export const serviceName = (i: number): string => `svc-${i}`;
+export const host = (i: number): string => `${serviceName(i)}.${NAMESPACE}.svc.cluster.local`;
+
+export const service = (i: number): Manifest => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: named(serviceName(i)),
+  spec: { ipFamilyPolicy: 'PreferDualStack', ports: [{ name: 'tcp', port: PORT, targetPort: TARGET_PORT }] },
+});
+
+/** Addresses that nobody has; another generation has others. */
+function addressesOf(i: number, family: 'IPv4' | 'IPv6', generation: number): string[] {
+  const n = i * ENDPOINTS;
+  return Array.from({ length: ENDPOINTS }, (_, k) => {
+    const [high, low] = [(n + k) >> 8, (n + k) & 0xff];
+    return family === 'IPv4' ? `10.${100 + generation}.${high}.${low}` : `fd00:${100 + generation}::${high.toString(16)}:${low.toString(16)}`;
+  });
+}
+
+/** Two of them, one of each family. `unready` of the addresses of each are not ready. */
+export function endpointSlices(i: number, { generation = 0, unready = 0 }: { readonly generation?: number; readonly unready?: number } = {}): Manifest[] {
+  return (['IPv4', 'IPv6'] as const).map((family) => ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: named(`${serviceName(i)}-${family.toLowerCase()}`, { 'kubernetes.io/service-name': serviceName(i) }),
+    addressType: family,
+    ports: [{ name: 'tcp', port: TARGET_PORT, protocol: 'TCP' }],
+    endpoints: addressesOf(i, family, generation).map((address, k) => ({ addresses: [address], conditions: { ready: k >= unready } })),
+  }));
+}
+
+/** Connections to service `i` go to others by weight. */
+export const split = (i: number, weights: Readonly<Record<number, number>>): Manifest => ({
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'VirtualService',
+  metadata: named(serviceName(i)),
+  spec: { hosts: [host(i)], tcp: [{ route: Object.entries(weights).map(([to, weight]) => ({ destination: { host: host(Number(to)), port: { number: PORT } }, weight })) }] },
+});
+
+/** Kmesh's own namespace sees these services and no others of this one. */
+export const sidecar = (namespace: string, services: readonly number[]): Manifest => ({
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'Sidecar',
+  metadata: { name: 'default', namespace },
+  spec: { egress: [{ hosts: services.map((i) => `${NAMESPACE}/${host(i)}`) }] },
+});
