@@ -12,6 +12,7 @@
 #include "connection.h"
 #include "follow.h"
 #include "kmesh/layout.h"
+#include "kmesh_config.h"
 #include "l7.h"
 #include "maps.h"
 #include "publish.h"
@@ -54,6 +55,26 @@ int km_connect6(struct bpf_sock_addr *ctx)
 		km_write6(ctx, conn.to.addr, conn.to.port);
 	return km_verdict(reason);
 }
+
+#if MDA_LOOPBACK_ADDR
+/*
+ * Tells user space the cookie of a network namespace where SO_NETNS_COOKIE does not
+ * (before 5.14): the daemon enters the namespace and connects a datagram socket, which
+ * sends nothing. Attached for that moment alone.
+ */
+SEC("cgroup/connect4")
+int km_learn(struct bpf_sock_addr *ctx)
+{
+	__u64 sock, netns;
+
+	if (km_settings.manage != KM_MANAGE_LISTED || ctx->protocol != IPPROTO_UDP || !km_is_own())
+		return KM_ALLOW;
+	sock = bpf_get_socket_cookie(ctx);
+	netns = bpf_get_netns_cookie(ctx);
+	bpf_map_update_elem(&km_learned, &sock, &netns, BPF_ANY);
+	return KM_ALLOW;
+}
+#endif
 
 /* A client sees the service that it asked for, not the endpoint behind it. */
 SEC("cgroup/getpeername4")

@@ -56,9 +56,37 @@ export const DAEMON_ERRORS = {
     cause: 'A file of xDS resources cannot be used; what was read from it last stays in force.',
     remedy: 'Correct the file that the reason names; it is read again when it changes.',
   },
+  KM_KUBE_ACCOUNT: {
+    cause: 'The API server cannot be asked: its address, or the token and the authority to ask it with, are not there or cannot be used. Pods in the mesh stay in it; no other is taken in.',
+    remedy: 'In a pod: set serviceAccountName, and NODE_NAME from the downward API, as kmesh.yaml does. Elsewhere name a --kubeconfig, or take every process of the node with --manage all.',
+  },
+  KM_KUBE_UNREACHABLE: {
+    cause: 'The API server does not answer, or not as one. Pods in the mesh stay in it; changes of labels take effect when it answers again.',
+    remedy: 'Check that the API server runs and that this node reaches it; the daemon goes on trying.',
+  },
+  KM_KUBE_REFUSED: {
+    cause: 'The API server refused the daemon (401 or 403): its account may not list and watch pods and namespaces, or patch pods.',
+    remedy: 'Apply the ClusterRole and its binding of kmesh.yaml.',
+  },
+  KM_CNI_SOCKET: {
+    cause: 'The socket that kmesh-cni asks at cannot be made. Pods are taken into the mesh all the same, some seconds after their start.',
+    remedy: 'See that /var/run/kmesh is a folder of root that can be written, and that nothing else stands at the name of the socket.',
+  },
+  KM_POD_NETNS: {
+    cause: 'The network namespace of a pod cannot be entered or recognized, so that the pod is not in the mesh.',
+    remedy: 'Give the container CAP_SYS_ADMIN and CAP_SYS_PTRACE and map the host\'s /proc at /host/proc, as kmesh.yaml does. Before Linux 5.14, steer the whole node (no --attach-cgroup).',
+  },
+  KM_PODS_UNSUPPORTED: {
+    cause: 'The kernel does not tell network namespaces apart in the connect hooks (helper get_netns_cookie, Linux 5.7), so that no pod can be taken into the mesh by its labels: all connections pass.',
+    remedy: 'Boot a newer kernel, or steer every process of the node with --manage all.',
+  },
   KM_ADMIN_PORT: {
     cause: 'The admin interface cannot listen on its port of 127.0.0.1.',
     remedy: 'Another kmesh-daemon may run already; end it, or choose another port with --admin-port.',
+  },
+  KM_DAEMON_AWAY: {
+    cause: 'kmesh-daemon does not answer on its admin port, or not as one of this version.',
+    remedy: 'Ask on the node, or in the container, where it runs; name its port with --admin-port.',
   },
   KM_DAEMON_USAGE: {
     cause: 'The arguments of kmesh-daemon cannot be used. The agent hands on every option that it does not know itself.',

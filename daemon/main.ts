@@ -7,6 +7,7 @@ import { createLogger, type Logger } from './log.js';
 import { DataplaneError } from './maps/errors.js';
 import { removePins } from './maps/pins.js';
 import { parseOptions, UsageError, type DaemonOptions } from './options.js';
+import { explainPod, podQuestion } from './pods/explain.js';
 import { checkControlPlane } from './check.js';
 import { runDaemon, xdsOptions } from './run.js';
 
@@ -18,7 +19,7 @@ const pinRoot = (options: DaemonOptions): string => path.join(options.bpfFsPath,
 
 function exitCodeOf(error: unknown): number {
   if (error instanceof DataplaneError) return EXIT.dataplane;
-  if (error instanceof DaemonError) return error.code === 'KM_ADMIN_PORT' ? EXIT.admin : EXIT.controlPlane;
+  if (error instanceof DaemonError) return error.code === 'KM_ADMIN_PORT' || error.code === 'KM_DAEMON_AWAY' ? EXIT.admin : EXIT.controlPlane;
   return EXIT.internal;
 }
 
@@ -41,8 +42,13 @@ function cleanup(root: string, log: Logger): number {
 }
 
 /** `node daemon.js explain ...`: prints an answer; errors go to standard error, in one line. */
-function answer(argv: readonly string[]): number {
+async function answer(argv: readonly string[]): Promise<number> {
   try {
+    const question = podQuestion(argv);
+    if (question !== undefined) {
+      process.stdout.write(await explainPod(question));
+      return EXIT.ok;
+    }
     process.stdout.write(explainCommand(argv));
     return EXIT.ok;
   } catch (error) {
@@ -50,9 +56,9 @@ function answer(argv: readonly string[]): number {
       process.stderr.write(`kmesh-daemon explain: KM_DAEMON_USAGE: ${error.message}\n`);
       return EXIT.usage;
     }
-    if (!(error instanceof DataplaneError)) throw error;
+    if (!(error instanceof DataplaneError) && !(error instanceof DaemonError)) throw error;
     process.stderr.write(`kmesh-daemon explain: ${error.code}: ${error.message}; remedy: ${error.remedy}\n`);
-    return EXIT.dataplane;
+    return exitCodeOf(error);
   }
 }
 

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import yargs, { type Options as YargsOptions } from 'yargs';
-import type { MapSizes } from './maps/dataplane.js';
+import type { Manage, MapSizes } from './maps/dataplane.js';
 
 export interface DaemonOptions {
   readonly mode: 'ads';
   readonly objects: string;
   readonly cgroup: string;
+  /** Whose connections are steered: of the pods that labels take into the mesh, or of every process. */
+  readonly manage: Manage;
+  /** URL of the Kubernetes API; undefined: as the kubeconfig or the environment of the pod says. */
+  readonly apiServer: string | undefined;
+  /** undefined: the account of the pod. */
+  readonly kubeconfig: string | undefined;
   readonly bpfFsPath: string;
   readonly logLevel: string;
   readonly logFormat: 'json' | 'pretty';
@@ -32,6 +38,9 @@ const table = {
   mode: { choices: ['ads', 'kernel-native'] as const, default: 'ads', describe: 'Data plane mode' },
   objects: { type: 'string', default: '', describe: 'Folder of the compiled eBPF objects' },
   cgroup: { type: 'string', default: '/mnt/kmesh_cgroup2', describe: 'cgroup2 folder the programs are attached to' },
+  manage: { choices: ['all', 'labelled'] as const, default: 'all', describe: 'Whose connections are steered: every process of the cgroup, or the pods of this node that labels take into the mesh' },
+  'api-server': { type: 'string', describe: 'URL of the Kubernetes API, for --manage labelled; by default that of KUBERNETES_SERVICE_HOST, or of the kubeconfig' },
+  kubeconfig: { type: 'string', describe: "Kubeconfig to ask it by; by default the pod's own account" },
   'bpf-fs-path': { type: 'string', default: '/sys/fs/bpf', describe: 'bpffs; pins go below bpf_kmesh/ there' },
   'log-level': { choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const, default: 'info', describe: 'Least severe level that is logged' },
   'log-format': { choices: ['json', 'pretty'] as const, default: process.stdout.isTTY === true ? 'pretty' : 'json', describe: 'One JSON object a line, or lines for people' },
@@ -49,6 +58,7 @@ const table = {
   'max-virtual-hosts': size('Virtual hosts of all route tables (map km_vhost)', 65536),
   'max-domains': size('Host names of all virtual hosts, and as many with a wildcard (maps km_domain, km_wild)', 262144),
   'max-route-steps': size('Steps of the routes of all virtual hosts (map km_step)', 524288),
+  'max-pods': size('Pods in the mesh (map km_pod)', 4096),
   'max-automata': size('Regular expressions of all routes that are no simple comparisons (map km_automaton)', 4096),
   check: { choices: ['files', 'connect'] as const, describe: 'Print as JSON whether the address, root certificate and token of the control plane can be used, and with connect what it answers; then end' },
   cleanup: { type: 'boolean', default: false, describe: 'Remove pinned links and maps, then end' },
@@ -88,6 +98,9 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv = p
     mode: 'ads',
     objects: given.objects,
     cgroup: given.cgroup,
+    manage: given.manage === 'labelled' ? 'labelled' : 'all',
+    apiServer: given['api-server'] || undefined,
+    kubeconfig: given.kubeconfig || undefined,
     bpfFsPath: given['bpf-fs-path'],
     logLevel: given['log-level'],
     logFormat: given['log-format'] === 'pretty' ? 'pretty' : 'json',
@@ -106,6 +119,7 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv = p
       virtualHosts: positive('max-virtual-hosts', Number(given['max-virtual-hosts']), MAX_ENTRIES),
       domains: positive('max-domains', Number(given['max-domains']), MAX_ENTRIES),
       routeSteps: positive('max-route-steps', Number(given['max-route-steps']), MAX_ENTRIES),
+      pods: positive('max-pods', Number(given['max-pods']), MAX_ENTRIES),
       automata: positive('max-automata', Number(given['max-automata']), MAX_AUTOMATA),
     },
     cleanup: given.cleanup,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Applied } from './applier.js';
+import type { PodsState } from './pods/management.js';
 import type { L7State } from './maps/dataplane.js';
 import type { XdsStatus } from './xds/source.js';
 
@@ -14,10 +15,12 @@ export interface Readiness {
   readonly waitsFor?: 'configuration' | 'itself';
   /** Whether connections are routed by their requests; a daemon is ready without. */
   readonly l7: L7State;
+  /** Whether labels decide which pods are in the mesh. */
+  readonly pods: PodsState;
 }
 
 /** Ready means: programs are attached and a configuration is in force, be it an adopted one. */
-export function readiness(attached: boolean, applied: Applied, status: XdsStatus | undefined, l7: L7State): Readiness {
+export function readiness(attached: boolean, applied: Applied, status: XdsStatus | undefined, l7: L7State): Omit<Readiness, 'pods'> {
   // Files that cannot be read at the first start leave no last good state to stand for them.
   const unread = status?.code === 'KM_XDS_FILE' && !applied.stale && Object.values(status.complete).includes(false);
   const ready = attached && (applied.appliedAt !== undefined || applied.stale) && !unread;

@@ -11,9 +11,13 @@ import { DaemonError, messageOf } from './errors.js';
 import { OWN_GID } from './identity.js';
 import type { Logger } from './log.js';
 import { Dataplane } from './maps/dataplane.js';
+import { SERVICE_ACCOUNT } from './kube/access.js';
 import { validateCluster, validateEndpoints, validateListener, validateRoute } from './model/validate.js';
 import type { DaemonOptions } from './options.js';
-import { readiness } from './readiness.js';
+import { CNI_SOCKET } from './pods/cniServer.js';
+import { PodManagement } from './pods/management.js';
+import { podsSummary } from './pods/summary.js';
+import { readiness, type Readiness } from './readiness.js';
 import { Steering } from './steering.js';
 import type { XdsStatus } from './xds/source.js';
 import { createXdsSource, type XdsOptions } from './xds/index.js';
@@ -26,14 +30,16 @@ import { createXdsSource, type XdsOptions } from './xds/index.js';
  */
 export async function runDaemon(options: DaemonOptions, pinRoot: string, log: Logger): Promise<void> {
   const objectFile = path.join(options.objects, 'kmesh.bpf.o');
-  const dataplane = Dataplane.open({ objectFile, cgroupPath: options.cgroup, pinRoot, sizes: options.sizes, ownGid: OWN_GID });
+  const dataplane = Dataplane.open({ objectFile, cgroupPath: options.cgroup, pinRoot, sizes: options.sizes, ownGid: OWN_GID, manage: options.manage });
   const steering = new Steering(dataplane, log);
   const look = setInterval(() => steering.followModule(), MODULE_LOOK_MS);
+  const pods = podManagement(options, dataplane, log);
   let admin: http.Server | undefined;
   try {
     let status: XdsStatus | undefined;
     const applier = createApplier(dataplane, steering, log);
-    admin = await listen(options.adminPort, pages(options, dataplane, steering, applier, () => status));
+    admin = await listen(options.adminPort, pages({ options, dataplane, steering, applier, pods, status: () => status }));
+    await pods.start();
     const source = createXdsSource(xdsOptions(options), {
       onResources: (resources, info) => {
         if (info.settled) applier.submit(resources, info.complete);
@@ -46,6 +52,7 @@ export async function runDaemon(options: DaemonOptions, pinRoot: string, log: Lo
     source.start();
     await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
     log.info('stopping');
+    await pods.stop();
     await source.stop();
     await applier.idle();
   } finally {
@@ -110,19 +117,45 @@ function reportStatus(log: Logger, before: XdsStatus | undefined, now: XdsStatus
   if (now.connected && !before?.connected) log.info('the source of the configuration answers');
 }
 
-function pages(options: DaemonOptions, dataplane: Dataplane, steering: Steering, applier: Applier, status: () => XdsStatus | undefined): ReadonlyMap<string, Page> {
+function podManagement({ manage, apiServer, kubeconfig }: DaemonOptions, dataplane: Dataplane, log: Logger): PodManagement {
+  const { env } = process;
+  return new PodManagement({
+    manage,
+    set: dataplane.pods,
+    refused: dataplane.podsRefused,
+    learn: (connect) => dataplane.learnNetnsCookie(connect),
+    access: { server: apiServer, kubeconfig, account: SERVICE_ACCOUNT, env },
+    nodeName: env['NODE_NAME'],
+    socket: CNI_SOCKET,
+    log,
+  });
+}
+
+interface Shown {
+  readonly options: DaemonOptions;
+  readonly dataplane: Dataplane;
+  readonly steering: Steering;
+  readonly applier: Applier;
+  readonly pods: PodManagement;
+  readonly status: () => XdsStatus | undefined;
+}
+
+function pages(shown: Shown): ReadonlyMap<string, Page> {
+  const { options, dataplane, applier, pods, status } = shown;
   return new Map<string, Page>([
     ['/options', { summary: 'the options in force', answer: () => ({ status: 200, body: options }) }],
     ['/config_dump', { summary: 'what came, what it means here, what is not enforced', answer: () => ({ status: 200, body: configDump(applier.applied, status(), dataplane.l7) }) }],
     ['/config_dump/text', { summary: 'the same in sorted lines, for diff', answer: () => ({ status: 200, body: configText(applier.applied) }) }],
     ['/bpf/kmesh/maps', { summary: 'what the eBPF maps hold, and the counters', answer: () => ({ status: 200, body: mapsView(dataplane.read(), dataplane.counters(), dataplane.module()) }) }],
-    ['/metrics', { summary: 'counts and states for Prometheus', answer: () => ({ status: 200, body: metricsOf(dataplane, steering, applier, status()) }) }],
+    ['/metrics', { summary: 'counts and states for Prometheus', answer: () => ({ status: 200, body: metricsOf(shown) }) }],
+    ['/pods', { summary: 'which pods of this node are in the mesh, which are not, and by which rule', answer: () => ({ status: 200, body: pods.page() }) }],
+    ['/pods/summary', { summary: 'the same in short', answer: () => ({ status: 200, body: podsSummary(pods.page()) }) }],
     [
       '/healthz/ready',
       {
         summary: '200 once programs are attached and a configuration is applied',
         answer: () => {
-          const body = readiness(steering.attached, applier.applied, status(), dataplane.l7);
+          const body = readinessOf(shown);
           return { status: body.ready ? 200 : 503, body };
         },
       },
@@ -130,7 +163,10 @@ function pages(options: DaemonOptions, dataplane: Dataplane, steering: Steering,
   ]);
 }
 
-function metricsOf(dataplane: Dataplane, steering: Steering, applier: Applier, status: XdsStatus | undefined): string {
+const readinessOf = ({ steering, applier, dataplane, pods, status }: Shown): Readiness => ({ ...readiness(steering.attached, applier.applied, status(), dataplane.l7), pods: pods.state });
+
+function metricsOf(shown: Shown): string {
+  const { dataplane, applier, pods, status } = shown;
   const { applied, image } = applier;
-  return metricsText({ totals: dataplane.totals(), services: dataplane.serviceCounters(), image, capacities: dataplane.capacities, module: dataplane.module()?.counters, applied, status, readiness: readiness(steering.attached, applied, status, dataplane.l7) });
+  return metricsText({ totals: dataplane.totals(), services: dataplane.serviceCounters(), image, capacities: dataplane.capacities, module: dataplane.module()?.counters, applied, status: status(), readiness: readinessOf(shown), pods: pods.page() });
 }

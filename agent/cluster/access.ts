@@ -3,7 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import path from 'node:path';
 import { type Context, failure } from '../context.js';
 import { isErrno } from '../sys.js';
-import { KubeconfigProblem, parseKubeconfig, type Source } from './kubeconfig.js';
+import { KubeconfigProblem, parseKubeconfig, type Source } from '../../common/kubeconfig.js';
 
 /** Mounted into every pod that has a service account; its absence means that this is no pod. */
 export const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';

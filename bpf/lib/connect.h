@@ -13,6 +13,7 @@
 #include "kmesh/layout.h"
 #include "listener.h"
 #include "maps.h"
+#include "pod.h"
 #include "reason.h"
 #include "request.h"
 #include "settings.h"
@@ -62,7 +63,7 @@ static __always_inline enum km_reason km_sock_remember(const struct km_connectio
 	return reason;
 }
 
-static __always_inline enum km_reason km_decide(struct km_connection *conn, struct bpf_sock_addr *ctx)
+static __always_inline enum km_reason km_decide_managed(struct km_connection *conn, struct bpf_sock_addr *ctx)
 {
 	struct km_listener listener;
 	enum km_reason reason;
@@ -80,6 +81,18 @@ static __always_inline enum km_reason km_decide(struct km_connection *conn, stru
 		reason = km_sock_remember(conn, ctx->sk, reason);
 	km_listener_count(listener.listener_id, reason);
 	km_cluster_count(conn->cluster_state, reason);
+	return reason;
+}
+
+static __always_inline enum km_reason km_decide(struct km_connection *conn, struct bpf_sock_addr *ctx)
+{
+	enum km_reason reason;
+	struct km_pod *pod;
+
+	if (!km_is_managed(ctx, &pod))
+		return KM_REASON_NOT_MANAGED;
+	reason = km_decide_managed(conn, ctx);
+	km_pod_count(pod, reason);
 	return reason;
 }
 

@@ -23,6 +23,13 @@
 #ifndef KM_MAX_ENDPOINTS
 #define KM_MAX_ENDPOINTS 1048576
 #endif
+#ifndef KM_MAX_PODS
+#define KM_MAX_PODS 4096
+#endif
+/* User space takes each answer out again before it asks for the next. */
+#ifndef KM_MAX_LEARNED
+#define KM_MAX_LEARNED 64
+#endif
 #ifndef KM_MAX_ROUTES
 #define KM_MAX_ROUTES 4096
 #endif
@@ -66,6 +73,11 @@ KM_HASH(km_automaton, __u32, struct km_automaton, KM_MAX_AUTOMATA);
 KM_HASH(km_listener_state, __u32, struct km_listener_state, KM_MAX_LISTENERS);
 KM_HASH(km_cluster_state, __u32, struct km_cluster_state, KM_MAX_CLUSTERS);
 KM_HASH(km_endpoint_state, __u32, struct km_endpoint_state, KM_MAX_ENDPOINTS);
+
+KM_HASH(km_pod, __u64, struct km_pod, KM_MAX_PODS);
+
+/* By socket cookie the cookie of the socket's network namespace: what km_learn found. */
+KM_HASH(km_learned, __u64, __u64, KM_MAX_LEARNED);
 
 /* No program reads it: it is here so that one object defines all pinned maps. */
 KM_HASH(km_name, struct km_name_key, struct km_name, KM_MAX_LISTENERS);

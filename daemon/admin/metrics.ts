@@ -4,6 +4,7 @@ import { fillOf } from '../diff/fill.js';
 import type { Image } from '../diff/plan.js';
 import type { MapName } from '../diff/operations.js';
 import type { Applied } from '../applier.js';
+import type { PodsPage } from '../pods/management.js';
 import type { ServiceCounters, Totals } from '../maps/dataplane.js';
 import type { Readiness } from '../readiness.js';
 import type { XdsStatus } from '../xds/source.js';
@@ -20,10 +21,11 @@ export interface MetricsInputs {
   readonly applied: Applied;
   readonly status: XdsStatus | undefined;
   readonly readiness: Readiness;
+  readonly pods: PodsPage;
 }
 
-/** `/metrics`: totals of the node, and what is known of the services that had connections here. */
-export function metricsText({ totals, services, image, capacities, module, applied, status, readiness }: MetricsInputs): string {
+/** `/metrics`: totals of the node, what is known of the services that had connections here, and of the pods of the node. */
+export function metricsText({ totals, services, image, capacities, module, applied, status, readiness, pods }: MetricsInputs): string {
   const gauge = (name: string, help: string, value: number): Metric => ({ name: `kmesh_${name}`, type: 'gauge', help, samples: [[{}, value]] });
   const byLabel = (name: string, help: string, label: string, counts: Readonly<Record<string, number>>): Metric => ({
     name: `kmesh_${name}_total`,
@@ -39,6 +41,7 @@ export function metricsText({ totals, services, image, capacities, module, appli
     ...mapMetrics(image, capacities),
     ...(status === undefined ? [] : pushMetrics(status)),
     ...(module === undefined ? [] : [moduleMetric(module)]),
+    ...podMetrics(pods),
     gauge('ready', '1 when programs are attached and a configuration is in force.', Number(readiness.ready)),
     gauge('stale', '1 when the configuration in force came from an earlier process.', Number(readiness.stale)),
     gauge('xds_connected', '1 when the control plane answers.', Number(status?.connected ?? false)),
@@ -72,3 +75,24 @@ const moduleMetric = (counts: Readonly<Record<string, number>>): Metric => ({
   help: "What kmesh.ko counts, by its own names (docs/l7.md); deferred and armed are those of now, the others all since it was loaded.",
   samples: Object.entries(counts).map(([name, count]) => [{ name }, count] as const),
 });
+
+function podMetrics(pods: PodsPage): Metric[] {
+  if ('off' in pods) return [];
+  const labels = (namespace: string, pod: string): Record<string, string> => ({ namespace, pod });
+  return [
+    {
+      name: 'kmesh_pod_in_mesh',
+      type: 'gauge',
+      help: '1 when the connections of the pod are steered, 0 when not, with the rule by which it is so.',
+      samples: pods.pods.map(({ namespace, name, rule, enrolled }) => [{ ...labels(namespace, name), rule }, Number(enrolled)] as const),
+    },
+    {
+      name: 'kmesh_pod_connections_total',
+      type: 'counter',
+      help: 'Connections of the pods in the mesh by what became of them, since each is in it.',
+      samples: pods.pods.flatMap(({ namespace, name, connections }) => Object.entries(connections ?? {}).map(([outcome, count]) => [{ ...labels(namespace, name), outcome }, count] as const)),
+    },
+    { name: 'kmesh_pods_synced', type: 'gauge', help: '1 when the API server has told all pods of the node to this process.', samples: [[{}, Number(pods.synced)]] },
+    { name: 'kmesh_pod_troubles', type: 'gauge', help: 'What stands in the way of managing pods now; /pods says what.', samples: [[{}, pods.troubles.length]] },
+  ];
+}

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { MapContents, MapName, Operation } from '../diff/operations.js';
 import { attachHooks, type AttachedHook } from './attach.js';
-import { closeObject, loadObject, type LoadedObject } from './load.js';
+import { learnNetnsCookie } from './learn.js';
+import { closeObject, loadObject, type LoadedObject, type Manage } from './load.js';
 import { pinMaps, type KeptSize } from './mapSet.js';
 import { KMESH_MODULE, readModule, readModuleCounters, type ModulePlace, type ModuleState } from './module.js';
 import { otherMapsFolders, checkPinRoot, removeMaps } from './pins.js';
+import { PodSet } from './podSet.js';
 import { readContents, readCounters, readServiceCounters, readTotals, type Counters, type ServiceCounters, type Totals } from './read.js';
 import { MAP_NAMES, type MapSizes } from './records.js';
 import { Requests, type L7State } from './requests.js';
@@ -13,8 +15,11 @@ import { applyOperations } from './write.js';
 export { DATAPLANE_ERRORS, DataplaneError, type DataplaneErrorCode } from './errors.js';
 export { removePins, type RemovedPins } from './pins.js';
 export type { AttachedHook } from './attach.js';
+export type { Manage } from './load.js';
 export type { KeptSize } from './mapSet.js';
 export { reasonName } from './layout.js';
+export type { PodCounters } from './podCodecs.js';
+export type { PodSet } from './podSet.js';
 export type { Counters, ServiceCounters, Totals } from './read.js';
 export type { MapSizes } from './records.js';
 export type { L7State } from './requests.js';
@@ -29,6 +34,7 @@ export interface DataplaneOptions {
   readonly sizes: MapSizes;
   /** Processes with this real group id are never steered. */
   readonly ownGid: number;
+  readonly manage: Manage;
   /** Where kmesh.ko is found; its own place when left out. */
   readonly module?: ModulePlace;
 }
@@ -44,6 +50,8 @@ export class Dataplane {
   readonly #module: ModulePlace;
   readonly #loaded: LoadedObject;
   readonly #requests: Requests;
+  /** The pods in the mesh; no program looks at them with `manage` all. */
+  readonly pods: PodSet;
   #pinned: boolean;
 
   private constructor(options: DataplaneOptions, loaded: LoadedObject) {
@@ -52,6 +60,7 @@ export class Dataplane {
     this.#module = options.module ?? KMESH_MODULE;
     this.#loaded = loaded;
     this.#pinned = loaded.adopted;
+    this.pods = new PodSet(maps.km_pod);
     this.#requests = new Requests({ object, map: maps.km_request, pinRoot: options.pinRoot, module: this.#module, refused: requestsRefused });
   }
 
@@ -63,7 +72,7 @@ export class Dataplane {
    */
   static open(options: DataplaneOptions): Dataplane {
     checkPinRoot(options.pinRoot);
-    return new Dataplane(options, loadObject(options.objectFile, options.pinRoot, options.sizes, options.ownGid));
+    return new Dataplane(options, loadObject(options, options.ownGid, options.manage));
   }
 
   /** The maps hold what an earlier process wrote. */
@@ -74,6 +83,22 @@ export class Dataplane {
   /** The maps are new, but for those of sockets, counters and names, which the programs of another layout use, too. */
   get sharing(): boolean {
     return this.#loaded.sharing;
+  }
+
+  /** Why no pod can be told from another, where that was asked for; undefined: they can. */
+  get podsRefused(): string | undefined {
+    return this.#loaded.podsRefused;
+  }
+
+  /**
+   * The cookie of the network namespace of a datagram socket that `connect` connects, for kernels that do not tell it by a socket option.
+   *
+   * @param connect returns the cookie of the socket
+   * @returns undefined when the programs did not see it: this process is outside of the cgroup
+   * @throws DataplaneError
+   */
+  learnNetnsCookie(connect: () => bigint): bigint | undefined {
+    return learnNetnsCookie(this.#loaded.object, this.#options.cgroupPath, connect);
   }
 
   /** Automata that the maps take. */

@@ -6,7 +6,7 @@
  */
 
 /** KM_LAYOUT_VERSION. */
-export const LAYOUT_VERSION = 4;
+export const LAYOUT_VERSION = 5;
 
 /** KM_REQUEST_ABI of request.h: what kmesh.ko says in its parameter `abi`. */
 export const REQUEST_ABI = 1;
@@ -15,7 +15,7 @@ export const REQUEST_ABI = 1;
 export const NO_LIMIT = 0xffffffff;
 
 export const STRUCTS = {
-  km_settings: { size: 12, fields: { own_gid: 0, requests: 4, vendor: 8 } },
+  km_settings: { size: 16, fields: { own_gid: 0, requests: 4, vendor: 8, manage: 12 } },
   km_listener_key: { size: 20, fields: { addr: 0, port: 16, pad: 18 } },
   km_prefix_key: { size: 24, fields: { prefixlen: 0, port: 4, family: 6, addr: 8 } },
   km_listener: { size: 20, fields: { listener_id: 0, target: 4, n: 8, routes: 12, kind: 16, reason: 17, pad: 18 } },
@@ -41,6 +41,7 @@ export const STRUCTS = {
   km_listener_state: { size: 24, fields: { steered: 0, passed: 8, refused: 16 } },
   km_cluster_state: { size: 32, fields: { cursor: 0, active: 8, steered: 16, refused: 24 } },
   km_endpoint_state: { size: 24, fields: { active: 0, steered: 8, failed: 16 } },
+  km_pod: { size: 24, fields: { steered: 0, passed: 8, refused: 16 } },
   km_name_key: { size: 8, fields: { kind: 0, id: 4 } },
   km_name: { size: 256, fields: { text: 0 } },
   km_sock: { size: 28, fields: { orig_addr: 0, orig_port: 16, count: 18, established: 19, cluster_id: 20, endpoint_id: 24 } },
@@ -57,6 +58,7 @@ export const ENUMS = {
     passthrough: 12,
     own_connection: 13,
     not_tcp: 14,
+    not_managed: 15,
     no_endpoints: 20,
     all_unhealthy: 21,
     cluster_unknown: 22,
@@ -71,6 +73,7 @@ export const ENUMS = {
     err_route: 44,
     deferred: 50,
   },
+  km_manage: { all: 0, listed: 1, none: 2 },
   km_target_kind: { cluster: 1, split: 2, pass: 3, refuse: 4 },
   km_cluster_kind: { endpoints: 1, pass: 2, refuse: 3 },
   km_lb_policy: { round_robin: 1, random: 2, least_request: 3, source_hash: 4 },

@@ -16,6 +16,7 @@ const DECLARATIONS = {
   bpf_object__close: 'void bpf_object__close(void *object)',
   bpf_object__next_map: 'void *bpf_object__next_map(void *object, void *map)',
   bpf_object__find_program_by_name: 'void *bpf_object__find_program_by_name(void *object, const char *name)',
+  bpf_object__find_map_by_name: 'void *bpf_object__find_map_by_name(void *object, const char *name)',
   bpf_map__name: 'const char *bpf_map__name(void *map)',
   bpf_map__type: 'int bpf_map__type(void *map)',
   bpf_map__key_size: 'uint32_t bpf_map__key_size(void *map)',

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import fs from 'node:fs';
 import { DataplaneError, LibbpfError, withCode } from './errors.js';
-import { STRUCTS } from './layout.js';
+import { ENUMS, STRUCTS } from './layout.js';
+import { canLearn } from './learn.js';
 import { call, callForEffect, callForPointer, callForString, tryCall, tryCallForPointer, type Pointer } from './libbpf.js';
 import { BpfMap } from './map.js';
 import { adoptMaps, type DeclaredMaps, type KeptSize } from './mapSet.js';
@@ -19,7 +20,12 @@ export interface LoadedObject {
   readonly keptSizes: readonly KeptSize[];
   /** Why the kernel does not let programs read requests; undefined when it does. */
   readonly requestsRefused: string | undefined;
+  /** Why the programs cannot tell pods apart, where they were to; undefined when they can. */
+  readonly podsRefused: string | undefined;
 }
+
+/** Whose connections the programs look at. `labelled`: those of the network namespaces in km_pod. */
+export type Manage = 'all' | 'labelled';
 
 /**
  * Loads the object's programs with the pinned maps, if there is a whole set of the same form, else with new
@@ -27,21 +33,38 @@ export interface LoadedObject {
  *
  * A kernel that refuses the programs is asked again with less: without the helpers of Kmesh's own kernel patches, then
  * without the code that reads requests. One that is locked down for confidentiality has no bpf_probe_read_kernel, and
- * connections are steered there all the same.
+ * connections are steered there all the same. One that does not tell network namespaces apart gets programs that let everything pass,
+ * where the pods in the mesh were to be told from others.
  *
  * @throws DataplaneError KM_BPF_OBJECT, KM_BPF_LOAD, KM_BPF_MEMORY, KM_BPF_FS.
  */
-export function loadObject(objectFile: string, pinRoot: string, sizes: MapSizes, ownGid: number): LoadedObject {
+export function loadObject(from: Source, ownGid: number, manage: Manage): LoadedObject {
+  if (manage === 'all') return loadForMost(from, ownGid, 'all');
+  try {
+    return loadForMost(from, ownGid, 'listed');
+  } catch (error) {
+    const podsRefused = refusal(error);
+    return { ...loadForMost(from, ownGid, 'none'), podsRefused };
+  }
+}
+
+/** What is loaded, and with which maps. */
+export interface Source {
+  readonly objectFile: string;
+  readonly pinRoot: string;
+  readonly sizes: MapSizes;
+}
+
+function loadForMost(from: Source, ownGid: number, manage: Settings['manage']): LoadedObject {
   let requestsRefused: string | undefined;
-  for (const settings of [{ ownGid, requests: true, vendor: true }, { ownGid, requests: true, vendor: false }]) {
+  for (const vendor of [true, false]) {
     try {
-      return loadWith(settings, objectFile, pinRoot, sizes);
+      return loadWith({ ownGid, requests: true, vendor, manage }, from);
     } catch (error) {
-      if (!(error instanceof DataplaneError) || error.code !== 'KM_BPF_LOAD') throw error;
       requestsRefused = refusal(error);
     }
   }
-  return { ...loadWith({ ownGid, requests: false, vendor: false }, objectFile, pinRoot, sizes), requestsRefused };
+  return { ...loadWith({ ownGid, requests: false, vendor: false, manage }, from), requestsRefused };
 }
 
 /** struct km_settings. */
@@ -49,9 +72,10 @@ interface Settings {
   readonly ownGid: number;
   readonly requests: boolean;
   readonly vendor: boolean;
+  readonly manage: keyof typeof ENUMS.km_manage;
 }
 
-function loadWith(settings: Settings, objectFile: string, pinRoot: string, sizes: MapSizes): LoadedObject {
+function loadWith(settings: Settings, { objectFile, pinRoot, sizes }: Source): LoadedObject {
   const object = openObject(objectFile);
   try {
     const declared = declaredMaps(object, objectFile);
@@ -59,7 +83,8 @@ function loadWith(settings: Settings, objectFile: string, pinRoot: string, sizes
     setSettings(object, objectFile, settings);
     const reuse = adoptMaps(declared, pinRoot);
     loadPrograms(object, objectFile);
-    return { object, declared, maps: openMaps(declared), ...reuse, requestsRefused: undefined };
+    const podsRefused = settings.manage === 'listed' && !canLearn(object) ? 'the programs were compiled for a kernel without the helper get_netns_cookie' : undefined;
+    return { object, declared, maps: openMaps(declared), ...reuse, requestsRefused: undefined, podsRefused };
   } catch (error) {
     closeObject(object);
     throw error;
@@ -76,8 +101,9 @@ function loadPrograms(object: Pointer, objectFile: string): void {
   }
 }
 
-/** What the verifier said last, before its statistics; else the first line of the error. */
-function refusal(error: DataplaneError): string {
+/** Of the kernel: what the verifier said last, before its statistics; else the first line of the error. Any other error is thrown on. */
+function refusal(error: unknown): string {
+  if (!(error instanceof DataplaneError) || error.code !== 'KM_BPF_LOAD') throw error;
   const lines = (error.cause instanceof LibbpfError ? error.cause.message : error.message).split('\n');
   const statistics = lines.findIndex((line) => /^processed \d+ insns/.test(line));
   return (statistics > 0 ? lines[statistics - 1] : lines[0])!.trim();
@@ -123,13 +149,14 @@ function setSizes(declared: DeclaredMaps, sizes: MapSizes): void {
 }
 
 /** km_settings is the only constant of the programs, so .rodata is this one struct. */
-function setSettings(object: Pointer, file: string, { ownGid, requests, vendor }: Settings): void {
+function setSettings(object: Pointer, file: string, { ownGid, requests, vendor, manage }: Settings): void {
   const { size, fields } = STRUCTS.km_settings;
   const [, rodata] = [...mapsOf(object)].find(([name]) => name.endsWith('.rodata')) ?? [];
   const value = Buffer.alloc(size);
   value.writeUInt32LE(ownGid, fields.own_gid);
   value.writeUInt32LE(requests ? 1 : 0, fields.requests);
   value.writeUInt32LE(vendor ? 1 : 0, fields.vendor);
+  value.writeUInt32LE(ENUMS.km_manage[manage], fields.manage);
   if (rodata === undefined || shapeOf(rodata).valueSize !== size) throw new DataplaneError('KM_BPF_OBJECT', `${file}: .rodata is not km_settings alone`);
   call('bpf_map__set_initial_value', rodata, value, size);
 }

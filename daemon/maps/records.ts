@@ -4,6 +4,7 @@ import * as clusters from './clusterCodecs.js';
 import { idKey } from './codec.js';
 import * as frontends from './frontendCodecs.js';
 import * as names from './nameCodecs.js';
+import { cookieKey, podCounters } from './podCodecs.js';
 import * as routes from './routeCodecs.js';
 import { automaton } from './automatonCodec.js';
 import { step } from './stepCodec.js';
@@ -29,6 +30,8 @@ export interface MapSizes {
   readonly routeSteps: number;
   /** Regular expressions of all routes. */
   readonly automata: number;
+  /** Pods in the mesh. */
+  readonly pods: number;
 }
 
 /** Flags of BPF_MAP_UPDATE_ELEM (uapi bpf.h). */
@@ -62,8 +65,9 @@ export const RECORDS = {
   km_listener_state: { key: idKey, value: states.listenerState, flags: ONCE, entries: (s) => s.listeners + s.prefixes, option: '--max-listeners' },
   km_cluster_state: { key: idKey, value: states.clusterState, flags: ONCE, entries: (s) => s.clusters, option: '--max-clusters' },
   km_endpoint_state: { key: idKey, value: states.endpointState, flags: ONCE, entries: (s) => s.endpoints, option: '--max-endpoints' },
+  km_pod: { key: cookieKey, value: podCounters, flags: ONCE, entries: (s) => s.pods, option: '--max-pods' },
   km_name: { key: names.nameKey, value: names.name, flags: BPF_ANY, entries: namesOf, option: '--max-clusters' },
-} as const satisfies Record<MapName, RecordSpec>;
+} as const satisfies Record<RecordName, RecordSpec>;
 
 function namesOf(s: MapSizes): number {
   return s.listeners + s.prefixes + s.clusters + s.routeTables + s.virtualHosts;
@@ -77,17 +81,20 @@ interface RecordSpec {
   readonly option: string;
 }
 
-export const MAP_NAMES = Object.keys(RECORDS) as readonly MapName[];
+/** What the configuration becomes, and the set of managed pods. */
+export type RecordName = MapName | 'km_pod';
+
+export const MAP_NAMES = Object.keys(RECORDS) as readonly RecordName[];
 
 /** Maps of the object that the programs alone write. They are pinned too: sockets outlive the daemon. */
 export const PROGRAM_MAP_NAMES = ['km_reason', 'km_sock', 'km_l7', 'km_request'] as const;
 
 /**
- * The maps that the sets of all layouts have in common: what is known of sockets, what they are counted in, and the names of the ids that
- * stand in both. docs/decisions/0013 says what follows for whoever changes them.
+ * The maps that the sets of all layouts have in common: what is known of sockets, what they are counted in, the names of the ids that
+ * stand in both, and the managed pods. docs/decisions/0013 says what follows for whoever changes them.
  */
-export const SHARED_MAP_NAMES = ['km_sock', 'km_reason', 'km_l7', 'km_listener_state', 'km_cluster_state', 'km_endpoint_state', 'km_name'] as const satisfies readonly AnyMapName[];
+export const SHARED_MAP_NAMES = ['km_sock', 'km_reason', 'km_l7', 'km_listener_state', 'km_cluster_state', 'km_endpoint_state', 'km_name', 'km_pod'] as const satisfies readonly AnyMapName[];
 
-export type AnyMapName = MapName | (typeof PROGRAM_MAP_NAMES)[number];
+export type AnyMapName = RecordName | (typeof PROGRAM_MAP_NAMES)[number];
 
 export const ALL_MAP_NAMES: readonly AnyMapName[] = [...MAP_NAMES, ...PROGRAM_MAP_NAMES];

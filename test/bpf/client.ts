@@ -20,7 +20,7 @@ export function parseConnection(line: string): Connection {
   return { errno, peer: `${address} ${port}`, said };
 }
 
-async function finish(child: ChildProcess): Promise<Connection[]> {
+export async function finish(child: ChildProcess): Promise<Connection[]> {
   const chunks: Buffer[] = [];
   child.stdout!.on('data', (chunk: Buffer) => chunks.push(chunk));
   const [code] = (await once(child, 'close')) as [number | null];
@@ -52,8 +52,12 @@ export interface HeldConnections {
 }
 
 /** Makes `count` connections and keeps them until `release`. */
-export async function holdIn(cgroup: string, count: number, ...args: readonly (string | number)[]): Promise<HeldConnections> {
-  const child = spawnInCgroup(cgroup, compileTool('client'), ['-k', '-n', String(count), ...args.map(String)]);
+export function holdIn(cgroup: string, count: number, ...args: readonly (string | number)[]): Promise<HeldConnections> {
+  return held(spawnInCgroup(cgroup, compileTool('client'), ['-k', '-n', String(count), ...args.map(String)]), count);
+}
+
+/** The connections of a client.c that runs with `-k -n count`. */
+export async function held(child: ChildProcess, count: number): Promise<HeldConnections> {
   const ended = once(child, 'close');
   const lines = readline.createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   const read = async (): Promise<Connection[]> => {

@@ -19,7 +19,7 @@ const OF_HASHES = 0.03;
 await enterSandbox(import.meta.url);
 
 await t.test(`${MESHES} configurations, ${CONNECTIONS} connections to each`, async (test) => {
-  const { dataplane } = openStage({ sizes: { listeners: 200, prefixes: 200, clusters: 200, endpoints: 20_000, splits: 2000, routeTables: 50, virtualHosts: 200, domains: 500, routeSteps: 5000, automata: 20 } });
+  const { dataplane } = openStage({ sizes: { listeners: 200, prefixes: 200, clusters: 200, endpoints: 20_000, splits: 2000, routeTables: 50, virtualHosts: 200, domains: 500, routeSteps: 5000, automata: 20, pods: 1 } });
   test.teardown(() => dataplane.close());
   const build = createModelBuilder();
   let image = createImage();

@@ -9,7 +9,7 @@ import { makeCgroup } from '../helpers/sandbox.js';
 
 export const PIN_ROOT = '/sys/fs/bpf/bpf_kmesh';
 
-export const SIZES = { listeners: 100, prefixes: 50, clusters: 100, endpoints: 1000, splits: 100, routeTables: 50, virtualHosts: 100, domains: 200, routeSteps: 20_000, automata: 20 };
+export const SIZES = { listeners: 100, prefixes: 50, clusters: 100, endpoints: 1000, splits: 100, routeTables: 50, virtualHosts: 100, domains: 200, routeSteps: 20_000, automata: 20, pods: 8 };
 
 /** Options for a data plane on a cgroup of its own. */
 export function stageOptions(options: Partial<DataplaneOptions> & { setRetval?: boolean } = {}): DataplaneOptions {
@@ -20,6 +20,7 @@ export function stageOptions(options: Partial<DataplaneOptions> & { setRetval?: 
     pinRoot: PIN_ROOT,
     sizes: SIZES,
     ownGid: OWN_GID,
+    manage: 'all',
     ...rest,
   };
 }

@@ -17,9 +17,10 @@
 
 /*
  * Raised whenever a struct below changes in size or meaning. Those of km_sock,
- * of the counters and of km_name never do: the maps of all layouts share them.
+ * of km_pod, of the counters and of km_name never do: the maps of all layouts
+ * share them.
  */
-#define KM_LAYOUT_VERSION 4
+#define KM_LAYOUT_VERSION 5
 
 #define KM_NAME_LEN 256
 
@@ -28,6 +29,14 @@ struct km_settings {
 	__u32 own_gid;  /* real group id of the agent and the daemon; 0: none */
 	__u32 requests; /* 1: the kernel lets programs read requests; 0: no code for it is loaded */
 	__u32 vendor;   /* 1: the helpers of Kmesh's own kernel patches are called, where the build knows them */
+	__u32 manage;   /* enum km_manage */
+};
+
+/* Whose connections are looked at. */
+enum km_manage {
+	KM_MANAGE_ALL = 0,    /* of every process of the cgroup */
+	KM_MANAGE_LISTED = 1, /* of the network namespaces in km_pod */
+	KM_MANAGE_NONE = 2,   /* those were to be, and the kernel does not tell namespaces apart */
 };
 
 /*
@@ -55,6 +64,7 @@ enum km_reason {
 	KM_REASON_PASSTHROUGH = 12,
 	KM_REASON_OWN_CONNECTION = 13,
 	KM_REASON_NOT_TCP = 14,
+	KM_REASON_NOT_MANAGED = 15,
 	/* refused: ECONNREFUSED, or EPERM before bpf_set_retval (5.18) */
 	KM_REASON_NO_ENDPOINTS = 20,
 	KM_REASON_ALL_UNHEALTHY = 21,
@@ -379,6 +389,16 @@ struct km_endpoint_state {
 	__s64 active;
 	__u64 steered;
 	__u64 failed; /* closed without having been established */
+};
+
+/*
+ * km_pod: the managed network namespaces, by cookie, and what became of the
+ * connections of their sockets. User space makes and removes entries.
+ */
+struct km_pod {
+	__u64 steered;
+	__u64 passed;
+	__u64 refused;
 };
 
 /* km_name: names of ids, so that a restarted daemon knows what it adopts. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
 import { expositionText } from '../../../common/prometheus.js';
+import type { PodsPage } from '../../../daemon/pods/management.js';
 import { metricsText } from '../../../daemon/admin/metrics.js';
 import { serviceMetrics } from '../../../daemon/admin/services.js';
 import type { Applied } from '../../../daemon/applier.js';
@@ -40,6 +41,32 @@ t.test('fill of the maps, pushes and rejects', async (t) => {
   const readiness = { ready: true, stale: false, l7: { state: 'off', reason: '' } } as unknown as Readiness;
   const capacities = { km_slot: 1000 } as Record<MapName, number>;
   const totals = { reasons: { steered: 1 }, l7: { routed: 0 } } as never;
-  const lines = metricsText({ totals, services: { listeners: new Map(), clusters: new Map() }, image, capacities, module: undefined, applied, status, readiness }).split('\n');
+  const lines = metricsText({ totals, services: { listeners: new Map(), clusters: new Map() }, image, capacities, module: undefined, applied, status, readiness, pods: { manage: 'all', off: 'all' } }).split('\n');
   for (const line of ['kmesh_map_entries{map="km_slot"} 4', 'kmesh_map_max_entries{map="km_slot"} 1000', 'kmesh_map_entries{map="km_listener"} 2', 'kmesh_xds_pushes_total{type="listeners"} 3', 'kmesh_xds_rejects_total{type="listeners"} 1', 'kmesh_config_applied_timestamp_seconds 1']) t.ok(lines.includes(line), line);
+});
+
+t.test('the pods of the node', async (t) => {
+  const applied: Applied = { model: mesh, resources: undefined, appliedAt: undefined, stale: false, error: undefined, operations: 0, durationMs: 0 };
+  const readiness = { ready: true, stale: false, l7: { state: 'off', reason: '' } } as unknown as Readiness;
+  const pod = { namespace: 'shop', uid: 'u', why: '', annotated: false };
+  const pods: PodsPage = {
+    ...{ manage: 'labelled', node: 'n', synced: true, others: [] },
+    troubles: [{ concerns: 'pods', code: 'KM_KUBE_REFUSED', reason: '403', remedy: '' }],
+    pods: [
+      { ...pod, name: 'in', enrolled: true, inMesh: true, rule: 'pod_label', connections: { steered: 3, passed: 2, refused: 1 } },
+      { ...pod, name: 'late', enrolled: false, inMesh: true, rule: 'namespace_label' },
+      { ...pod, name: 'out', enrolled: false, inMesh: false, rule: 'host_network' },
+    ],
+  };
+  const given = { totals: { reasons: {}, l7: {} } as never, services: { listeners: new Map(), clusters: new Map() }, image, capacities: {} as Record<MapName, number>, module: undefined, applied, status: undefined, readiness };
+  const lines = metricsText({ ...given, pods }).split('\n');
+  for (const line of [
+    'kmesh_pod_in_mesh{namespace="shop",pod="in",rule="pod_label"} 1',
+    'kmesh_pod_in_mesh{namespace="shop",pod="late",rule="namespace_label"} 0',
+    'kmesh_pod_in_mesh{namespace="shop",pod="out",rule="host_network"} 0',
+    'kmesh_pod_connections_total{namespace="shop",pod="in",outcome="steered"} 3',
+    'kmesh_pods_synced 1',
+    'kmesh_pod_troubles 1',
+  ]) t.ok(lines.includes(line), line);
+  t.notMatch(metricsText({ ...given, pods: { manage: 'all', off: 'all' } }), 'kmesh_pod', 'none where labels decide nothing');
 });

@@ -53,6 +53,7 @@ await t.test('enums and numbers are those of layout.h', async (test) => {
   ]);
   const prefixes = {
     km_reason: 'KM_REASON_',
+    km_manage: 'KM_MANAGE_',
     km_target_kind: 'KM_TARGET_',
     km_cluster_kind: 'KM_CLUSTER_',
     km_lb_policy: 'KM_LB_',
