@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
+import { managed } from './cluster/manage.js';
 import { type Context, need } from './context.js';
 import { hasSources } from './gather/buildInputs.js';
 import { moduleCapability } from './privileges.js';
@@ -28,9 +29,16 @@ export async function situationOf(ctx: Context, l4Programs: Fact): Promise<Situa
     moduleSigned: file?.signed ?? results.prebuilt?.module?.signed ?? (results.signing !== undefined && !('unusable' in results.signing)),
     mayLoadModules: ctx.options.kernelRelease === undefined ? await moduleCapability(sys) : unknown('the kernel that this is for does not run here'),
     module: results.moduleState ?? unknown('kmesh.ko is not loaded yet'),
+    podPrograms: results.podPrograms ?? (await podProgramsToBe(ctx)),
     requestPrograms: results.requestPrograms ?? unknown('kmesh-daemon has not told yet whether its programs route requests'),
     failure: failed === undefined ? undefined : { reason: `${failed.code}: ${failed.detail}`, remedy: failed.remedy },
   };
+}
+
+/** Before kmesh-daemon tells. */
+async function podProgramsToBe(ctx: Context): Promise<Fact> {
+  const { manage, why } = await managed(ctx);
+  return manage === 'all' ? no(`the connections of every process are steered (${why})`) : unknown('kmesh-daemon has not told yet whether it tells pods apart');
 }
 
 /** Whether this build can make kmesh.ko. */

@@ -5,7 +5,7 @@ import yargs, { type Argv, type Options as YargsOptions } from 'yargs';
 import { KmeshError } from './errors.js';
 import { didYouMean, nearest } from './nearest.js';
 import { agentTable, bundleTable, COMMAND_NAMES, COMMANDS, type CommandName, doctorTable, inspectTable } from './optionTable.js';
-import { type AgentOptions, CNI_FAILURE, type DoctorOptions, INSTALL_CNI, type InspectOptions, LOG_LEVELS, MODES, ON_STOP, RESTART } from './options.js';
+import { type AgentOptions, CNI_FAILURE, type DoctorOptions, INSTALL_CNI, type InspectOptions, LOG_LEVELS, MANAGE, MODES, ON_STOP, RESTART } from './options.js';
 import { supervisionTimes } from './supervisor/timeOptions.js';
 
 /** What the command line may name besides options. */
@@ -135,6 +135,7 @@ function agentOptions(values: Values, daemonArgs: readonly string[], vocabulary:
     bundle: values['bundle'] === undefined ? undefined : filePath(values, 'bundle'),
     until: values['until'] === undefined ? undefined : oneOf(values, 'until', names),
     require: required(optional('require') ?? '', vocabulary.capabilities),
+    manage: values['manage'] === undefined ? undefined : oneOf(values, 'manage', MANAGE),
     installCni: oneOf(values, 'install-cni', INSTALL_CNI),
     cniFailure: oneOf(values, 'cni-failure', CNI_FAILURE),
     cniConfDir: values['cni-conf-dir'] === undefined ? undefined : filePath(values, 'cni-conf-dir'),

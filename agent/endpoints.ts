@@ -5,6 +5,7 @@ import type { HttpReply, HttpServer } from './httpServer.js';
 import { expositionText } from '../common/prometheus.js';
 import { agentMetrics } from './status/metrics.js';
 import { statusPage } from './status/page.js';
+import { type PodsStatus, podsStatus } from './status/pods.js';
 import { notReadyYet, type ReadyView, statusView, type StatusView } from './status/statusView.js';
 import { adminPort } from './supervisor/command.js';
 import { readyUrl } from './supervisor/readiness.js';
@@ -89,7 +90,20 @@ async function askDaemon({ sys, options }: Context): Promise<ReadyView> {
   }
 }
 
-async function statusReply({ board }: Context, status: StatusSource, path: string): Promise<HttpReply | undefined> {
+/** Probes do without: they are asked for often, and have a second. */
+async function withPods(ctx: Context, status: StatusSource): Promise<StatusView> {
+  const [view, pods] = await Promise.all([status(), askPods(ctx)]);
+  return pods === undefined ? view : { ...view, pods };
+}
+
+/** What the daemon says of the pods of this node; undefined: it says nothing. */
+export async function askPods({ sys, options }: Context): Promise<PodsStatus | undefined> {
+  const answer = await sys.httpGet(`http://127.0.0.1:${adminPort(options.daemonArgs)}/pods/summary`, ANSWER_MS);
+  return answer?.status === 200 ? podsStatus(answer.body) : undefined;
+}
+
+async function statusReply(ctx: Context, status: StatusSource, path: string): Promise<HttpReply | undefined> {
+  const { board } = ctx;
   switch (path) {
     case '/healthz/live':
       // That this answers is all that it says: neither the daemon nor the control plane can end the agent by it.
@@ -101,9 +115,9 @@ async function statusReply({ board }: Context, status: StatusSource, path: strin
       return json(ready.ready ? 200 : 503, ready);
     }
     case '/status':
-      return json(200, await status());
+      return json(200, await withPods(ctx, status));
     case '/':
-      return { status: 200, type: 'text/html; charset=utf-8', body: statusPage(await status()) };
+      return { status: 200, type: 'text/html; charset=utf-8', body: statusPage(await withPods(ctx, status)) };
     default:
       return undefined;
   }

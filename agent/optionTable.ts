@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Options as YargsOptions } from 'yargs';
-import { CNI_FAILURE, INSTALL_CNI, LOG_LEVELS, ON_STOP, RESTART } from './options.js';
+import { CNI_FAILURE, INSTALL_CNI, LOG_LEVELS, MANAGE, ON_STOP, RESTART } from './options.js';
 import { SUPERVISION_OPTION_NAMES, SUPERVISION_OPTIONS, SUPERVISION_TIMES, type SupervisionOption, type SupervisionOptionName, supervisionText } from './supervisor/times.js';
 
 const text = (describe: string, value?: string): YargsOptions => ({ type: 'string', requiresArg: true, describe, ...(value === undefined ? {} : { default: value }) });
@@ -30,14 +30,15 @@ export const agentTable = {
   bundle: text('A finished build for this kernel, from the command bundle, used instead of compiling; or a folder of such files'),
   until: text('Last phase to run; what was done stays, and `cleanup` removes it'),
   require: text('Capabilities without which the start fails, separated by commas, for example l4 or l7'),
-  'install-cni': oneOf('Whether kmesh-cni is in the CNI chain of the node; auto is no in this build', INSTALL_CNI, 'auto'),
+  manage: text(`Whose connections are steered: of the pods that labels take into the mesh, or of every process: ${MANAGE.join(', ')}; by default labelled in a pod, else all`),
+  'install-cni': oneOf('Whether kmesh-cni is in the CNI chain of the node; auto: with --manage labelled', INSTALL_CNI, 'auto'),
   'cni-failure': oneOf('Whether a pod starts when kmesh-daemon cannot be told of it', CNI_FAILURE, 'allow'),
   'cni-conf-dir': text('Folder of the CNI configurations; by default /etc/cni/net.d, below /host where /host/etc is mapped'),
   'cni-bin-dir': text('Folder of the CNI plugins; by default /opt/cni/bin, below /host where /host/opt is mapped'),
   restart: oneOf('When kmesh-daemon is started again after it died', RESTART, 'on-failure'),
   ...supervisionTable(),
   'on-stop': oneOf('What happens to the node when the agent stops', ON_STOP, 'auto'),
-  'api-server': text('URL of the Kubernetes API that is asked at a stop; by default that of KUBERNETES_SERVICE_HOST, or of the kubeconfig'),
+  'api-server': text('URL of the Kubernetes API that is asked for pods, and at a stop; by default that of KUBERNETES_SERVICE_HOST, or of the kubeconfig'),
   kubeconfig: text("Kubeconfig to ask the Kubernetes API by; by default a pod's own account"),
   'status-address': text('Address that probes, status and metrics are served at; by default all'),
   'status-port': text('Port of /healthz/..., /status and the page for people', '15021'),

@@ -4,6 +4,7 @@ import type { SupervisionTimes } from './supervisor/times.js';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 export const ON_STOP = ['auto', 'keep', 'cleanup'] as const;
+export const MANAGE = ['labelled', 'all'] as const;
 export const INSTALL_CNI = ['auto', 'yes', 'no'] as const;
 export const CNI_FAILURE = ['allow', 'deny'] as const;
 export const RESTART = ['on-failure', 'never'] as const;
@@ -11,6 +12,7 @@ export const RESTART = ['on-failure', 'never'] as const;
 /** Spellings of the mode that is built, and of the one that is known but not built. */
 export const MODES = { ads: ['ads', 'kernel-native'], workload: ['workload', 'dual-engine'] } as const;
 
+export type Manage = (typeof MANAGE)[number];
 export type OnStop = (typeof ON_STOP)[number];
 export type RestartPolicy = (typeof RESTART)[number];
 
@@ -35,6 +37,8 @@ export interface AgentOptions {
   readonly apiServer: string | undefined;
   /** A kubeconfig that the user named. */
   readonly kubeconfig: string | undefined;
+  /** Whose connections are steered; undefined: as managed() finds. */
+  readonly manage: Manage | undefined;
   readonly installCni: (typeof INSTALL_CNI)[number];
   readonly cniFailure: (typeof CNI_FAILURE)[number];
   /** Folders that the container runtime reads; undefined: the usual ones, of the host where it is mapped. */

@@ -88,6 +88,8 @@ export interface Results {
   moduleState: Fact;
   /** What the daemon says: the programs that route requests are in force. */
   requestPrograms: Fact;
+  /** What the daemon says: labels decide which pods are in the mesh. */
+  podPrograms: Fact;
   /** Capabilities that the node came up without, since a phase failed. */
   forgone: ReadonlyMap<CapabilityName, KmeshError>;
 }

@@ -44,6 +44,7 @@ async function inputs(sys: Sys, root: string, options: InspectOptions): Promise<
       moduleSigned: false,
       mayLoadModules: unknown('this command loads nothing'),
       module: unknown('kmesh.ko is not compiled or loaded by this command'),
+      podPrograms: unknown('nothing that can be seen stands in the way'),
       requestPrograms: unknown('nothing that can be seen stands in the way'),
     },
   };

@@ -33,12 +33,12 @@ export class Recorder {
   constructor(seen: World) {
     this.#seen = seen;
     const { sys, options, root } = seen;
-    const { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, moduleSigningKey, moduleSigningCert, bundle, installCni, cniFailure, cniConfDir, cniBinDir, kubeconfig, statusAddress, statusPort, metricsPort, require, daemonArgs } = options;
+    const { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, moduleSigningKey, moduleSigningCert, bundle, manage, installCni, cniFailure, cniConfDir, cniBinDir, kubeconfig, statusAddress, statusPort, metricsPort, require, daemonArgs } = options;
     const env = CAPTURED_ENV.flatMap((name) => (sys.env[name] === undefined ? [] : [[name, sys.env[name]] as const]));
     this.#manifest = {
       version: 1,
       ...{ kernelRelease: sys.kernelRelease, architecture: sys.architecture, cpus: sys.cpus, effectiveUid: sys.effectiveUid, pid: sys.pid, root },
-      options: { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, moduleSigningKey, moduleSigningCert, bundle, installCni, cniFailure, cniConfDir, cniBinDir, kubeconfig, statusAddress, statusPort, metricsPort, require: [...require], daemonArgs: daemonArgs.map(withoutSecrets) },
+      options: { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, moduleSigningKey, moduleSigningCert, bundle, manage, installCni, cniFailure, cniConfDir, cniBinDir, kubeconfig, statusAddress, statusPort, metricsPort, require: [...require], daemonArgs: daemonArgs.map(withoutSecrets) },
       env: Object.fromEntries(env),
       ...{ stats: {}, digests: {}, writeObstacles: {}, freeBytes: {}, errors: {}, commands: {}, http: {}, withheld: [] },
     };

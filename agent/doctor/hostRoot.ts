@@ -49,9 +49,9 @@ export async function openCapture(world: World, folder: string): Promise<World> 
 
 const refuse = (detail: string, cause?: unknown): KmeshError => new KmeshError('KM_HOST_ROOT', detail, { cause });
 
-function optionsOf({ options }: Manifest): Pick<Context['options'], 'stateDir' | 'cgroup2Path' | 'attachCgroup' | 'bpfFsPath' | 'bpfHeader' | 'kernelHeaders' | 'module' | 'moduleSigningKey' | 'moduleSigningCert' | 'bundle' | 'installCni' | 'cniFailure' | 'cniConfDir' | 'cniBinDir' | 'kubeconfig' | 'statusAddress' | 'statusPort' | 'metricsPort' | 'require' | 'daemonArgs'> {
-  const { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, moduleSigningKey, moduleSigningCert, bundle, installCni, cniFailure, cniConfDir, cniBinDir, kubeconfig, statusAddress, statusPort, metricsPort, require, daemonArgs } = options;
-  return { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, moduleSigningKey, moduleSigningCert, bundle, installCni, cniFailure, cniConfDir, cniBinDir, kubeconfig, statusAddress, statusPort, metricsPort, require, daemonArgs };
+function optionsOf({ options }: Manifest): Pick<Context['options'], 'stateDir' | 'cgroup2Path' | 'attachCgroup' | 'bpfFsPath' | 'bpfHeader' | 'kernelHeaders' | 'module' | 'moduleSigningKey' | 'moduleSigningCert' | 'bundle' | 'manage' | 'installCni' | 'cniFailure' | 'cniConfDir' | 'cniBinDir' | 'kubeconfig' | 'statusAddress' | 'statusPort' | 'metricsPort' | 'require' | 'daemonArgs'> {
+  const { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, moduleSigningKey, moduleSigningCert, bundle, manage, installCni, cniFailure, cniConfDir, cniBinDir, kubeconfig, statusAddress, statusPort, metricsPort, require, daemonArgs } = options;
+  return { stateDir, cgroup2Path, attachCgroup, bpfFsPath, bpfHeader, kernelHeaders, module, moduleSigningKey, moduleSigningCert, bundle, manage, installCni, cniFailure, cniConfDir, cniBinDir, kubeconfig, statusAddress, statusPort, metricsPort, require, daemonArgs };
 }
 
 async function readManifest(sys: Sys, folder: string): Promise<Manifest | undefined> {

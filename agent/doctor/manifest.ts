@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as z from 'zod';
-import { CNI_FAILURE, INSTALL_CNI } from '../options.js';
+import { CNI_FAILURE, INSTALL_CNI, MANAGE } from '../options.js';
 
 /** Beside the files in a captured folder: what no file tells. */
 export const MANIFEST = 'kmesh-capture.json';
@@ -39,6 +39,7 @@ export const manifest = z.object({
     metricsPort: z.number().int(),
     bundle: pathText.optional(),
     // Captures of earlier versions have none of these.
+    manage: z.enum(MANAGE).optional(),
     installCni: z.enum(INSTALL_CNI).default('auto'),
     cniFailure: z.enum(CNI_FAILURE).default('allow'),
     cniConfDir: pathText.optional(),

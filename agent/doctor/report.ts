@@ -6,7 +6,7 @@ import { abiProblem } from '../module/settle.js';
 import type { Capability } from '../probe/capabilities.js';
 import { type Fact, no, unknown, yes } from '../probe/fact.js';
 import { askAdminPort } from '../supervisor/preconditions.js';
-import { requestProgramsFact } from '../supervisor/readiness.js';
+import { take, toldOf } from '../supervisor/readiness.js';
 import { MissingResult } from '../context.js';
 import { couldNotLook } from './blind.js';
 import { type Check, type Finding, type Group, type Question, warning } from './check.js';
@@ -79,8 +79,7 @@ async function capabilities(examination: Examination, answered: readonly Answere
   const ready = await askAdminPort(ctx).catch(() => undefined);
   const module = await moduleFact(examination).catch(() => undefined);
   if (module !== undefined) ctx.results.moduleState = module;
-  const routed = ready?.status === 200 ? requestProgramsFact(ready.body) : undefined;
-  if (routed !== undefined) ctx.results.requestPrograms = routed;
+  if (ready?.status === 200) take(ctx.results, toldOf(ready.body));
   const first = errors.find(({ question }) => question?.l7 !== true);
   return capabilitiesOf(ctx, l4Programs(ready?.status === 200, first));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
+import { managed } from '../cluster/manage.js';
 import { type Context, need } from '../context.js';
 import { drain } from '../module/drain.js';
 import type { Phase, UndoScope } from '../phase.js';
@@ -63,13 +64,15 @@ async function prepare(ctx: Context): Promise<DaemonCommand> {
   if (leftover !== undefined) log.warn(`ended kmesh-daemon with pid ${leftover}, which an earlier agent left behind`);
   const port = adminPort(options.daemonArgs);
   refuseTakenPort(ctx, await askAdminPort(ctx));
-  const args = daemonArguments(options, need(ctx, 'build').objects, need(ctx, 'attachFolder'));
-  return { ...(await withFewerRights(ctx, process.execPath, [program, ...args])), port };
+  const { manage, why } = await managed(ctx);
+  log.info({ manage }, `steered are the connections of ${manage === 'labelled' ? 'the pods that labels take into the mesh' : 'every process'} (${why})`);
+  const args = daemonArguments(options, need(ctx, 'build').objects, need(ctx, 'attachFolder'), manage);
+  return { ...(await withFewerRights(ctx, process.execPath, [program, ...args], manage)), port };
 }
 
 async function plan(ctx: Context): Promise<readonly string[]> {
   const { options } = ctx;
   const cgroup = path.join(options.cgroup2Path, options.attachCgroup ?? '');
-  const args = daemonArguments(options, need(ctx, 'build').objects, cgroup);
+  const args = daemonArguments(options, need(ctx, 'build').objects, cgroup, (await managed(ctx)).manage);
   return [`would run: ${[process.execPath, daemonProgram(ctx), ...args].join(' ')}`, `and wait for ${readyUrl(adminPort(options.daemonArgs))}; restart: ${options.restart}, on stop: ${options.onStop}`];
 }

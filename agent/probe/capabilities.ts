@@ -30,6 +30,8 @@ export interface Capability {
 export interface Situation extends L7Situation {
   /** The L4 programs are compiled, and attached once the daemon is up. */
   readonly l4Programs: Fact;
+  /** Labels decide which pods are in the mesh. */
+  readonly podPrograms: Fact;
 }
 
 /**
@@ -38,6 +40,7 @@ export interface Situation extends L7Situation {
  */
 export const L4_HELPERS = [
   'get_current_uid_gid',
+  'get_netns_cookie',
   'get_prandom_u32',
   'map_lookup_elem',
   'sk_storage_delete',
@@ -58,7 +61,7 @@ export function decideCapabilities(facts: KernelFacts, helpers: HelperFacts, mac
     decide('l4-ipv4', 'L4 steering, IPv4', l4, l4Evidence),
     decide('l4-ipv6', 'L4 steering, IPv6', [...l4, ...ipv6Obstacles(facts)], l4Evidence),
     decide('l7-http', 'L7 HTTP routing', l7.length === 0 ? [] : [...l7, ...unusedHelpers(macros)], l7Evidence(situation)),
-    notBuilt('pod-management', 'Per-pod management', macros, 'MDA_LOOPBACK_ADDR'),
+    decide('pod-management', 'Per-pod management', [...l4, ...podObstacles(macros, situation)], `${macros.MDA_LOOPBACK_ADDR.evidence}; ${situation.podPrograms.evidence}`),
     notBuilt('loopback-disambiguation', 'Loopback disambiguation', macros, 'MDA_LOOPBACK_ADDR'),
     notBuilt('nat-acceleration', 'NAT acceleration', macros, 'MDA_NAT_ACCEL'),
     notBuilt('uid-gid-filter', 'uid/gid filter', macros, 'MDA_GID_UID_FILTER'),
@@ -100,6 +103,11 @@ function missingHelpers(helpers: HelperFacts, needed: readonly string[]): Obstac
 /** A kernel with Kmesh's patches could read requests by itself; whoever runs one asks why it does not. */
 function unusedHelpers({ ENHANCED_KERNEL: { value, evidence } }: Macros): Obstacle[] {
   return value === 0 ? [] : [{ reason: `this build routes by kmesh.ko and not by the kernel's own helpers for request heads (${evidence})` }];
+}
+
+function podObstacles({ MDA_LOOPBACK_ADDR: { value, evidence } }: Macros, { podPrograms }: Situation): Obstacle[] {
+  if (value === 0) return [{ reason: `the programs cannot tell network namespaces apart: ${evidence}`, remedy: 'boot a kernel with the helper (it is in Linux 5.7)' }];
+  return podPrograms.answer === 'no' ? [{ reason: podPrograms.evidence }] : [];
 }
 
 function helpersEvidence(helpers: HelperFacts): string {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { podsLine } from './pods.js';
 import type { StatusView } from './statusView.js';
 import { RESTART_CAUSE_NAMES } from './transitions.js';
 
@@ -29,6 +30,7 @@ export function statusPage(status: StatusView): string {
     ...(status.error === undefined ? [] : [`<p class="bad">${escape(status.error.code)}: ${escape(status.error.detail)}</p><p class="remedy">${escape(status.error.remedy)}</p>`]),
     '<h2>What this node can do</h2>',
     status.capabilities.length === 0 ? '<p class="idle">not decided yet</p>' : table(['capability', 'state', 'why'], status.capabilities.map(capabilityRow)),
+    ...(status.pods === undefined ? [] : podLines(status.pods)),
     '<h2>Phases</h2>',
     table(['phase', 'state', 'ms', ''], status.phases.map(phaseRow)),
     '<h2>kmesh-daemon</h2>',
@@ -38,6 +40,11 @@ export function statusPage(status: StatusView): string {
     '<p><small>As JSON: <a href="/status">/status</a></small></p>',
   ];
   return `<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="${REFRESH_SECONDS}"><title>Kmesh: ${escape(node.name ?? node.release)}</title><style>${STYLE}</style></head>\n<body>\n${body.join('\n')}\n</body></html>\n`;
+}
+
+function podLines(pods: NonNullable<StatusView['pods']>): string[] {
+  const troubles = 'off' in pods ? [] : pods.troubles.map(({ concerns, code, reason, remedy }) => `<p class="bad">${escape(`${code}: ${concerns}: ${reason}`)}</p><p class="remedy">${escape(remedy)}</p>`);
+  return ['<h2>Pods</h2>', `<p>${escape(podsLine(pods))}</p>`, ...troubles];
 }
 
 /** Its state, and how often it had to be started again for which causes. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { KernelFacts } from '../probe/facts.js';
 import type { Capability } from '../probe/capabilities.js';
+import type { PodsStatus } from './pods.js';
 import type { Board, DaemonView, ErrorView, PhaseView } from './board.js';
 
 /** Whether the node steers connections now, and if not, why. */
@@ -25,6 +26,8 @@ export interface StatusView {
   readonly phases: readonly PhaseView[];
   readonly capabilities: readonly Capability[];
   readonly daemon: DaemonView;
+  /** Missing while the daemon does not tell. */
+  readonly pods?: PodsStatus;
 }
 
 /** What is known besides the board. */

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { AgentOptions } from '../options.js';
+import type { AgentOptions, Manage } from '../options.js';
 
 /** Port of the daemon's admin interface on 127.0.0.1, unless `--admin-port` says otherwise. */
 const ADMIN_PORT = 15200;
 
 /** The daemon's arguments: what the agent decided, then every word that the agent does not know itself. */
-export function daemonArguments(options: AgentOptions, objects: string, cgroup: string): readonly string[] {
+export function daemonArguments(options: AgentOptions, objects: string, cgroup: string, manage: Manage): readonly string[] {
   return [
     ...['--mode', options.mode],
     ...['--objects', objects],
     ...['--cgroup', cgroup],
+    ...['--manage', manage],
+    ...(options.apiServer === undefined ? [] : ['--api-server', options.apiServer]),
+    ...(options.kubeconfig === undefined ? [] : ['--kubeconfig', options.kubeconfig]),
     ...['--bpf-fs-path', options.bpfFsPath],
     ...['--log-level', options.logLevel],
     ...['--log-format', options.logFormat],

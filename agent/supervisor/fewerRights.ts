@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Context } from '../context.js';
+import type { Manage } from '../options.js';
 import { ExecError } from '../exec.js';
 import { runTool } from '../tool.js';
 
@@ -16,7 +17,13 @@ const NEEDED = [
   39, // CAP_BPF
 ];
 
-/** Part of CAP_SYS_ADMIN before 5.8. */
+/** To enter the network namespaces of pods for an instant, and to find them by their processes. */
+const NEEDED_FOR_PODS = [
+  19, // CAP_SYS_PTRACE
+  21, // CAP_SYS_ADMIN
+];
+
+/** What CAP_PERFMON and CAP_BPF were part of before 5.8. */
 const CAP_SYS_ADMIN = 21;
 const LAST_CAP = '/proc/sys/kernel/cap_last_cap';
 
@@ -24,8 +31,8 @@ const LAST_CAP = '/proc/sys/kernel/cap_last_cap';
  * The command by which the daemon has no more rights than its work needs, and can never get others: setpriv(1) drops the rest from
  * its bounding set and sets no_new_privs, for all of its threads, and becomes the program. Where that is not possible it is told and done without.
  */
-export async function withFewerRights(ctx: Context, file: string, args: readonly string[]): Promise<{ file: string; args: readonly string[] }> {
-  const drop = ['--no-new-privs', '--inh-caps=-all', `--bounding-set=-all,${(await neededCapabilities(ctx)).map((number) => `+cap_${number}`).join(',')}`];
+export async function withFewerRights(ctx: Context, file: string, args: readonly string[], manage: Manage): Promise<{ file: string; args: readonly string[] }> {
+  const drop = ['--no-new-privs', '--inh-caps=-all', `--bounding-set=-all,${(await neededCapabilities(ctx, manage)).map((number) => `+cap_${number}`).join(',')}`];
   try {
     await runTool(ctx, 'setpriv', [...drop, 'true']);
     return { file: 'setpriv', args: [...drop, file, ...args] };
@@ -36,7 +43,9 @@ export async function withFewerRights(ctx: Context, file: string, args: readonly
   }
 }
 
-async function neededCapabilities({ sys }: Context): Promise<readonly number[]> {
+async function neededCapabilities({ sys }: Context, manage: Manage): Promise<readonly number[]> {
+  const needed = [...NEEDED, ...(manage === 'labelled' ? NEEDED_FOR_PODS : [])].sort((a, b) => a - b);
   const last = Number(await sys.readText(LAST_CAP, 64).catch(() => ''));
-  return last >= Math.max(...NEEDED) ? NEEDED : [...NEEDED.filter((number) => number <= Math.max(last, CAP_SYS_ADMIN)), CAP_SYS_ADMIN].sort((a, b) => a - b);
+  if (last >= Math.max(...needed)) return needed;
+  return [...new Set([...needed.filter((number) => number <= Math.max(last, CAP_SYS_ADMIN)), CAP_SYS_ADMIN])].sort((a, b) => a - b);
 }

@@ -8,7 +8,7 @@ import { endService } from './endService.js';
 import { Journal } from './journal.js';
 import { type End, Life } from './life.js';
 import { recordProcesses } from './processes.js';
-import type { Sight } from './readiness.js';
+import { type Sight, take } from './readiness.js';
 import type { SupervisionTimes } from './times.js';
 
 /** How to start the daemon. */
@@ -137,7 +137,7 @@ export class Supervisor {
   #saw(life: Life, sight: Sight, healthy: boolean): void {
     const { sys, results } = this.#ctx;
     this.#journal.saw(sight, sys.now() - life.startedAt);
-    if (sight.kind === 'ready' && sight.requestPrograms !== undefined) results.requestPrograms = sight.requestPrograms;
+    if (sight.kind === 'ready') take(results, sight.told);
     if (!healthy || this.#failures === 0) return;
     this.#failures = 0;
     this.#journal.healthy(this.#times);

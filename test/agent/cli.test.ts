@@ -55,6 +55,7 @@ const understood: readonly (readonly [string, string[], Partial<AgentOptions>])[
   ['own options between those of the daemon', ['--max-clusters', '100', '--state-dir', '/x', '--xds-plaintext'], { stateDir: '/x', daemonArgs: ['--max-clusters', '100', '--xds-plaintext'] }],
   ['the last of two', ['--log-level=warn', '--log-level=error'], { logLevel: 'error' }],
   ['a part of capability names', ['--require', 'l4'], { require: ['l4-ipv4', 'l4-ipv6'] }],
+  ['whose connections are steered', ['--manage', 'labelled'], { manage: 'labelled' }],
   ['a list of capabilities', ['--require=l7, pod-management'], { require: ['l7-http', 'pod-management'] }],
   ['a phase', ['--until', 'compile-bpf'], { until: 'compile-bpf' }],
   ['a relative path', ['--state-dir', 'state'], { stateDir: `${process.cwd()}/state` }],

@@ -82,10 +82,11 @@ t.test('a failed start takes back what it did, and what an earlier run did stays
   t.ok(fs.existsSync(still));
 });
 
-t.test('auto and no: nothing is touched, and what an earlier run did is taken out', async (t) => {
-  for (const choice of ['auto', 'no'] as const) {
-    const { ctx, list } = makeNode(t, { installCni: choice });
-    t.match(await installCni.when?.(ctx), { skip: choice === 'no' ? '--install-cni=no' : /this build does not manage single pods yet/ });
+t.test('no, and auto where every process is steered: nothing is touched, and what an earlier run did is taken out', async (t) => {
+  for (const choice of [{ installCni: 'auto' }, { installCni: 'no', manage: 'labelled' }, { installCni: 'auto', manage: 'all' }] as const) {
+    const { ctx, list } = makeNode(t, choice);
+    const why = choice.installCni === 'no' ? '--install-cni=no' : `--install-cni=auto, and the connections of every process are steered (${'manage' in choice ? '--manage all' : 'no pod of a cluster'})`;
+    t.same(await installCni.when?.(ctx), { skip: why });
     const before = testContext(path.dirname(path.dirname(list)), { options: { installCni: 'yes' }, root: ctx.root, sys: ctx.sys });
     await installCni.run(before);
     t.ok(inChain(list));
@@ -93,6 +94,19 @@ t.test('auto and no: nothing is touched, and what an earlier run did is taken ou
     await installCni.run(ctx);
     t.equal(read(list), LIST);
   }
+});
+
+t.test('auto where labels decide: in a pod, and where that is asked for', async (t) => {
+  const { ctx, list } = makeNode(t, { installCni: 'auto', manage: 'labelled' });
+  t.equal(await installCni.when?.(ctx), undefined);
+  await installCni.run(ctx);
+  t.ok(inChain(list));
+  const pod = makeNode(t, { installCni: 'auto' });
+  const { stat } = pod.ctx.sys;
+  Object.assign(pod.ctx.sys, { stat: async (file: string) => (file === '/var/run/secrets/kubernetes.io/serviceaccount/token' ? { kind: 'file', size: 1, modifiedMs: 0 } : stat(file)) });
+  t.equal(await installCni.when?.(pod.ctx), undefined);
+  await installCni.run(pod.ctx);
+  t.ok(inChain(pod.list));
 });
 
 t.test('cleanup takes it out too', async (t) => {

@@ -25,7 +25,7 @@ t.test('waits until the daemon is ready, telling each reason once', async (t) =>
   t.equal(born?.gid, process.geteuid?.() === 0 ? 0 : process.getgid?.(), "the agent's own real group id is not for its children");
   const port = ctx.options.daemonArgs.at(-1);
   t.same(born?.args, [
-    ...['--mode', 'ads', '--objects', ctx.results.build?.objects, '--cgroup', ctx.results.attachFolder, '--bpf-fs-path', ctx.options.bpfFsPath],
+    ...['--mode', 'ads', '--objects', ctx.results.build?.objects, '--cgroup', ctx.results.attachFolder, '--manage', 'all', '--bpf-fs-path', ctx.options.bpfFsPath],
     ...['--log-level', 'trace', '--log-format', 'json', '--xds-plaintext', '--admin-port', port],
   ]);
 });
@@ -213,17 +213,18 @@ t.test('pins', async (t) => {
   rmSync(stuck.pins, { recursive: true });
 });
 
-t.test('whether requests are routed is what the daemon says', async (t) => {
-  const cases: readonly (readonly [Life, { answer: string; evidence: string } | undefined])[] = [
+t.test('whether requests are routed and pods told apart is what the daemon says', async (t) => {
+  const cases: readonly (readonly [Pick<Life, 'l7' | 'pods'>, { answer: string; evidence: string } | undefined])[] = [
     [{ l7: { state: 'on', reason: 'requests are routed' } }, { answer: 'yes', evidence: 'requests are routed' }],
     [{ l7: { state: 'off', reason: 'no tracepoint' } }, { answer: 'no', evidence: 'no tracepoint' }],
     [{ l7: { state: 'maybe', reason: 'x' } }, undefined],
     [{}, undefined],
   ];
   for (const [life, expected] of cases) {
-    const { ctx, phase } = await stage(t, life);
+    const { ctx, phase } = await stage(t, { ...life, ...(life.l7 === undefined ? {} : { pods: life.l7 }) });
     await phase.run(ctx);
     t.same(ctx.results.requestPrograms, expected);
+    t.same(ctx.results.podPrograms, expected);
   }
 });
 

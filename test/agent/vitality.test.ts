@@ -8,7 +8,7 @@ import { SUPERVISION_OPTION_NAMES, SUPERVISION_OPTIONS, SUPERVISION_TIMES, type 
 import { type Verdict, Vitality } from '../../agent/supervisor/vitality.js';
 
 const TIMES = { ...SUPERVISION_TIMES, hangMs: 30_000, readyMs: 120_000, healthyMs: 60_000 };
-const ready: Sight = { kind: 'ready', requestPrograms: undefined };
+const ready: Sight = { kind: 'ready', told: { requestPrograms: undefined, podPrograms: undefined } };
 const waiting: Sight = { kind: 'waiting', reason: 'KM_XDS_UNREACHABLE: nobody' };
 const failing: Sight = { kind: 'failing', reason: 'map full' };
 const silent: Sight = { kind: 'silent' };

@@ -71,6 +71,7 @@ export function testContext(folder: string, given: Given = {}): TestContext {
     onStop: 'auto',
     apiServer: undefined,
     kubeconfig: undefined,
+    manage: undefined,
     installCni: 'auto',
     cniFailure: 'allow',
     cniConfDir: path.join(folder, 'net.d'),

@@ -39,7 +39,7 @@ if (life.dies !== undefined && !(born > (life.times ?? Infinity))) {
     asked += 1;
     response.writeHead(reason === undefined ? 200 : 503);
     const why = life.fails === undefined ? { code: 'KM_XDS_UNREACHABLE', waitsFor: 'configuration' } : { waitsFor: 'itself' };
-    response.end(JSON.stringify(reason === undefined ? { ready: true, l7: life.l7 } : { ready: false, ...why, reason }));
+    response.end(JSON.stringify(reason === undefined ? { ready: true, l7: life.l7, pods: life.pods } : { ready: false, ...why, reason }));
   });
   if (life.mute) setInterval(() => {}, 1000);
   else server.listen(Number(option('--admin-port')), '127.0.0.1');
@@ -63,6 +63,8 @@ export interface Life {
   readonly fails?: string;
   /** What it says of its programs for requests when it is ready. */
   readonly l7?: { readonly state: string; readonly reason: string };
+  /** The same of pods. */
+  readonly pods?: { readonly state: string; readonly reason: string };
   /** Ignores signals. */
   readonly stubborn?: boolean;
   readonly cleanupFails?: boolean;

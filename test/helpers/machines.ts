@@ -75,7 +75,7 @@ const commands = (): Record<string, CommandAnswer> => ({
 
 export const OPTIONS: Manifest['options'] = { stateDir: '/var/lib/kmesh', cgroup2Path: '/mnt/kmesh_cgroup2', bpfFsPath: '/sys/fs/bpf', statusPort: 15021, metricsPort: 15020, installCni: 'auto', cniFailure: 'allow', require: [], daemonArgs: [] };
 
-export const NOBODY: Manifest['http'] = { 'http://127.0.0.1:15200/healthz/ready': null, 'http://127.0.0.1:15021/healthz/live': null, 'http://127.0.0.1:15020/': null };
+export const NOBODY: Manifest['http'] = { 'http://127.0.0.1:15200/healthz/ready': null, 'http://127.0.0.1:15200/pods/summary': null, 'http://127.0.0.1:15021/healthz/live': null, 'http://127.0.0.1:15020/': null };
 
 export interface Changes {
   /** Files that are other than on the whole machine. */

@@ -94,6 +94,15 @@ const binding = z.strictObject({
   subjects: z.array(z.strictObject({ kind: z.literal('ServiceAccount'), name: z.string(), namespace: z.string() })),
 });
 
+const clusterWide = z.strictObject({ name: z.string() });
+const clusterRole = z.strictObject({ ...role.shape, kind: z.literal('ClusterRole'), metadata: clusterWide });
+const clusterBinding = z.strictObject({
+  ...binding.shape,
+  kind: z.literal('ClusterRoleBinding'),
+  metadata: clusterWide,
+  roleRef: z.strictObject({ ...binding.shape.roleRef.shape, kind: z.literal('ClusterRole') }),
+});
+
 export type Volume = z.infer<typeof volume>;
 export type Probe = z.infer<typeof probe>;
 
@@ -123,5 +132,5 @@ function parseKmesh(text: string) {
   const ofKind = (wanted: string): unknown => documents.find(({ kind }) => kind === wanted);
   const set = daemonSet.parse(ofKind('DaemonSet'));
   const pod = set.spec.template.spec;
-  return { documents, set, pod, container: pod.containers[0], role: role.parse(ofKind('Role')), binding: binding.parse(ofKind('RoleBinding')) };
+  return { documents, set, pod, container: pod.containers[0], role: role.parse(ofKind('Role')), binding: binding.parse(ofKind('RoleBinding')), clusterRole: clusterRole.parse(ofKind('ClusterRole')), clusterBinding: clusterBinding.parse(ofKind('ClusterRoleBinding')) };
 }

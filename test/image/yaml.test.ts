@@ -8,10 +8,10 @@ import { ROOT } from '../helpers/node.js';
 import { shownKustomization } from '../kube/shownKustomization.js';
 import { readKmeshYaml, withComponent } from './daemonSet.js';
 
-const { documents, set, pod, container, role, binding } = readKmeshYaml();
+const { documents, set, pod, container, role, binding, clusterRole, clusterBinding } = readKmeshYaml();
 
 t.test('the parts fit each other', async (t) => {
-  t.same(documents.map(({ kind }) => kind), ['Namespace', 'ServiceAccount', 'Role', 'RoleBinding', 'DaemonSet']);
+  t.same(documents.map(({ kind }) => kind), ['Namespace', 'ServiceAccount', 'Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding', 'DaemonSet']);
   t.equal(set.metadata.namespace, documents[0]?.metadata.name);
   t.same([pod.serviceAccountName, set.metadata.namespace], [documents[1]?.metadata.name, documents[1]?.metadata.namespace]);
   t.match(set.spec.template.metadata.labels, set.spec.selector.matchLabels);
@@ -20,12 +20,18 @@ t.test('the parts fit each other', async (t) => {
   t.ok(pod.volumes.every(({ hostPath, projected, configMap }) => [hostPath, projected, configMap].filter(Boolean).length === 1));
 });
 
-t.test('the account may look at its own pod, DaemonSet and namespace, and do nothing else', async (t) => {
+t.test('in its own namespace the account may look at its own pod, DaemonSet and namespace, and do nothing else', async (t) => {
   const { rules } = role;
   t.same(rules, [{ apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['get'] }, { apiGroups: ['apps'], resources: ['daemonsets'], verbs: ['get'] }]);
   t.match(binding, { roleRef: { kind: 'Role', name: role.metadata.name }, subjects: [{ kind: 'ServiceAccount', name: pod.serviceAccountName, namespace: set.metadata.namespace }] });
   t.same([role.metadata.namespace, binding.metadata.namespace], [set.metadata.namespace, set.metadata.namespace]);
   for (const name of ['POD_NAME', 'POD_NAMESPACE']) t.ok(container.env.some((one) => one.name === name), `${name} tells it which they are`);
+});
+
+t.test('in the cluster it may watch pods and namespaces, and annotate pods', async (t) => {
+  t.same(clusterRole.rules, [{ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch', 'patch'] }, { apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list', 'watch'] }]);
+  t.match(clusterBinding, { roleRef: { name: clusterRole.metadata.name }, subjects: [{ name: pod.serviceAccountName, namespace: set.metadata.namespace }] });
+  t.ok(container.env.some(({ name }) => name === 'NODE_NAME'), 'which it asks for by the name of the node');
 });
 
 t.test('no node keeps the pod waiting, and nothing is made but the state folder and the one of the socket', async (t) => {

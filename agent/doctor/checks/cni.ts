@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
+import { managed } from '../../cluster/manage.js';
 import { foundSettings, usable } from '../../cni/chain.js';
 import { readFolder } from '../../cni/folder.js';
 import { cniPlaces, ownProgram, SOCKET } from '../../cni/places.js';
@@ -15,15 +16,15 @@ import type { Examination } from '../examination.js';
 export const cniChecks: Group = {
   title: 'CNI plugin kmesh-cni',
   questions: [
-    { name: 'CNI configuration', look: ({ ctx }) => forgivable(ctx, isWanted(ctx), lookAtConfiguration) },
+    { name: 'CNI configuration', look: async ({ ctx }) => forgivable(ctx, await isWanted(ctx), lookAtConfiguration) },
     { name: 'CNI chain', look: ({ ctx }) => forgivable(ctx, true, lookAtChain) },
-    { name: 'kmesh-cni', look: ({ ctx }) => forgivable(ctx, isWanted(ctx), lookAtProgram) },
+    { name: 'kmesh-cni', look: async ({ ctx }) => forgivable(ctx, await isWanted(ctx), lookAtProgram) },
     { name: 'CNI socket', look: lookAtSocket },
   ],
 };
 
-const isWanted = ({ options }: Context): boolean => options.installCni === 'yes';
-const NOT_WANTED = 'not looked at: --install-cni is not yes';
+const isWanted = async (ctx: Context): Promise<boolean> => ctx.options.installCni === 'yes' || (ctx.options.installCni === 'auto' && (await managed(ctx)).manage === 'labelled');
+const NOT_WANTED = 'not looked at: a start does not install it (--install-cni, --manage)';
 
 /** A start fails by it only where --require asks for it. */
 async function forgivable(ctx: Context, looked: boolean, look: (ctx: Context) => Promise<Finding>): Promise<Finding> {
@@ -46,8 +47,8 @@ async function lookAtConfiguration(ctx: Context): Promise<Finding> {
 async function lookAtChain(ctx: Context): Promise<Finding> {
   const places = await cniPlaces(ctx);
   const found = await foundSettings(ctx, places);
-  if (found === undefined) return ok(`${PLUGIN} is in no chain of ${places.confDir}${isWanted(ctx) ? ' yet; a start puts it there' : ''}`);
-  return ok(`${PLUGIN} is in the chain, cniFailure ${found.cniFailure}${isWanted(ctx) ? '' : '; a start takes it out'}`);
+  if (found === undefined) return ok(`${PLUGIN} is in no chain of ${places.confDir}${(await isWanted(ctx)) ? ' yet; a start puts it there' : ''}`);
+  return ok(`${PLUGIN} is in the chain, cniFailure ${found.cniFailure}${(await isWanted(ctx)) ? '' : '; a start takes it out'}`);
 }
 
 async function lookAtProgram(ctx: Context): Promise<Finding> {

@@ -2,6 +2,8 @@
 import * as z from 'zod';
 import { apiAccess } from '../../cluster/access.js';
 import { askApi, isPod } from '../../cluster/api.js';
+import { managed } from '../../cluster/manage.js';
+import { askPods } from '../../endpoints.js';
 import { type Context, failure } from '../../context.js';
 import { KmeshError } from '../../errors.js';
 import { ExecError } from '../../exec.js';
@@ -13,6 +15,7 @@ import { daemonProgram } from '../../supervisor/pins.js';
 import { askAdminPort, PORT_CHECK_MS, refuseTakenPort, requireDaemonProgram } from '../../supervisor/preconditions.js';
 import { refuseSecondAgent } from '../../supervisor/processes.js';
 import { runTool } from '../../tool.js';
+import { podsLine } from '../../status/pods.js';
 import { type Check, type Finding, type Group, ok, warning } from '../check.js';
 import type { Examination } from '../examination.js';
 
@@ -39,6 +42,7 @@ export const runningChecks: Group = {
     },
     { name: 'running agent', look: lookAtAgent },
     { name: 'admin port', look: lookAtPort },
+    { name: 'pods in the mesh', look: lookAtPods },
     { name: 'status ports', look: lookAtStatusPorts },
     { name: 'control plane', look: askDaemon },
     { name: 'Kubernetes API', look: lookAtApi },
@@ -83,6 +87,15 @@ async function lookAtPort({ ctx }: Examination): Promise<Finding> {
   if (answer === undefined) return ok(`nobody answers on 127.0.0.1:${port}`);
   if ((await runningAgent(ctx)) === undefined) refuseTakenPort(ctx, answer);
   return ok(`the daemon of the running agent answers on 127.0.0.1:${port} (${answer.status})`);
+}
+
+/** Of a daemon that runs; before there is one, labels say which they will be. */
+async function lookAtPods({ ctx }: Examination): Promise<Finding> {
+  const { manage, why } = await managed(ctx);
+  const pods = await askPods(ctx);
+  if (pods === undefined) return ok(manage === 'all' ? `a start steers the connections of every process (${why})` : `a start steers those of the pods that labels take into the mesh (${why})`);
+  const [trouble] = 'off' in pods ? [] : pods.troubles;
+  return trouble === undefined ? ok(podsLine(pods)) : warning(`${podsLine(pods)}; ${trouble.code}: ${trouble.concerns}: ${trouble.reason}`, trouble.remedy);
 }
 
 /** What a start would find taken, as far as whoever has it answers to HTTP. */

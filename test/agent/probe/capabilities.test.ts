@@ -19,7 +19,7 @@ const FACTS: KernelFacts = {
 };
 const SITUATION: Situation = {
   l4Programs: yes('programs attached'), moduleSources: yes('kernel/ is there'), kernelHeaders: yes('/lib/modules/R/build'), moduleGiven: false, moduleSigned: false,
-  mayLoadModules: yes('CAP_SYS_MODULE'), module: yes('kmesh.ko is in the kernel'), requestPrograms: yes('requests are routed'),
+  mayLoadModules: yes('CAP_SYS_MODULE'), module: yes('kmesh.ko is in the kernel'), requestPrograms: yes('requests are routed'), podPrograms: yes('labels decide'),
 };
 
 function decide(facts: Partial<KernelFacts> = {}, situation: Partial<Situation> = {}, helpers = ALL): Record<CapabilityName, Capability> {
@@ -100,16 +100,27 @@ t.test('everything in the way of L7 is told at once, but not what would not help
   t.end();
 });
 
+t.test('pods are told apart where the kernel has the helper and the daemon manages them', (t) => {
+  const able = { ...ALL, get_netns_cookie: 122 };
+  const { get_netns_cookie: _, ...unable } = able;
+  t.match(decide({}, {}, able)['pod-management'], { state: 'on', reason: 'helper get_netns_cookie has id 122 in BTF; labels decide' });
+  t.match(decide({}, { podPrograms: unknown('not told') }, able)['pod-management'], { state: 'on', reason: /not told$/ }, 'unknown is not no');
+  t.match(decide({}, { podPrograms: no('--manage all') }, able)['pod-management'], { state: 'off', reason: '--manage all' });
+  t.match(decide({}, {}, unable)['pod-management'], { state: 'off', reason: 'the kernel lacks BPF helpers: get_netns_cookie; the programs cannot tell network namespaces apart: helper get_netns_cookie is not in BTF', remedy: /5\.7/ });
+  t.match(decide({ bpfSyscall: no('off') }, {}, able)['pod-management'], { state: 'off', reason: /no BPF: off/ });
+  t.end();
+});
+
 t.test('what has no code stays off, with the helper or without', (t) => {
+  const { get_netns_cookie: _, ...mainline } = ALL;
   const vendor = { ...ALL, get_netns_cookie: 122, sk_original_addr: 157, get_sockops_uid_gid: 156 };
   for (const [name, helper] of [
-    ['pod-management', 'get_netns_cookie'],
     ['loopback-disambiguation', 'get_netns_cookie'],
     ['nat-acceleration', 'sk_original_addr'],
     ['uid-gid-filter', 'get_sockops_uid_gid'],
   ] as const) {
     t.match(decide({}, {}, vendor)[name], { state: 'off', reason: new RegExp(`^not in this build; the kernel would allow it .*${helper} has id`) });
-    t.match(decide()[name], { state: 'off', reason: new RegExp(`^not in this build; nor would the kernel .*${helper} is not in`) });
+    t.match(decide({}, {}, mainline)[name], { state: 'off', reason: new RegExp(`^not in this build; nor would the kernel .*${helper} is not in`) });
   }
   t.end();
 });

@@ -19,7 +19,7 @@ const of = (inputs: Partial<InspectInputs>): ReturnType<typeof inspect> =>
     release: '6.1.0', architecture: 'x86_64',
     situation: {
       l4Programs: unknown('not tried'), moduleSources: no('none'), kernelHeaders: no('none'), moduleGiven: false, moduleSigned: false,
-      mayLoadModules: unknown('not asked'), module: unknown('not loaded'), requestPrograms: unknown('not told'),
+      mayLoadModules: unknown('not asked'), module: unknown('not loaded'), requestPrograms: unknown('not told'), podPrograms: unknown('not told'),
     },
     ...inputs,
   });

@@ -113,7 +113,7 @@ function context(node: SyntheticNode, seen: (name: string, about: string) => Fau
     options: {
       ...{ mode: 'ads', stateDir: STATE, cgroup2Path: CGROUP2, attachCgroup: undefined, bpfFsPath: BPFFS, statusAddress: undefined, statusPort: 15021, metricsPort: 15020 },
       ...{ logLevel: 'info', logFormat: 'json', until: undefined, onStop, restart: 'on-failure', supervision: SUPERVISION_TIMES, require: [], bpfHeader: undefined, kernelHeaders: undefined },
-      ...{ installCni: 'yes', cniFailure: 'allow', cniConfDir: undefined, cniBinDir: undefined },
+      ...{ manage: undefined, installCni: 'yes', cniFailure: 'allow', cniConfDir: undefined, cniBinDir: undefined },
       ...{ moduleSigningKey: undefined, moduleSigningCert: undefined, module: undefined, bundle: undefined, daemonArgs: [], apiServer: undefined, kubeconfig: undefined },
     },
     root: INSTALLED,
