@@ -26,7 +26,7 @@ let made = 0;
 
 export function makePod(name: string): Pod {
   made += 1;
-  const [own, own6, link] = [`10.244.1.${made}`, `fd00:10:244:1::${made}`, `veth-${name}`];
+  const [own, own6, link] = [`10.244.${1 + (made >> 8)}.${made & 255}`, `fd00:10:244:1::${made.toString(16)}`, `veth-${name}`];
   run('ip', ['netns', 'add', name]);
   run('ip', ['link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name]);
   run('ip', ['link', 'set', link, 'up']);
