@@ -46,7 +46,11 @@ export const DAEMON_ERRORS = {
   },
   KM_XDS_PROTOCOL: {
     cause: 'What the control plane sends is not aggregated discovery (ADS) of Envoy\'s v3 API.',
-    remedy: 'Check that XDS_ADDRESS is the discovery port of the control plane (istiod: 15010 plaintext, 15012 TLS).',
+    remedy: 'Check that XDS_ADDRESS is the discovery port of the control plane (istiod: 15010 plaintext, 15012 TLS); where it serves one variant only, choose it with --xds-protocol.',
+  },
+  KM_XDS_TOO_LARGE: {
+    cause: 'The control plane sent an answer that is larger than a node takes. What was configured before stays in force.',
+    remedy: 'Have it send less: a Sidecar resource or discoverySelectors limit what a node is told, and --xds-protocol delta sends changes alone.',
   },
   KM_XDS_REJECTED: {
     cause: 'The control plane sent resources that cannot be used. All others are in force; of these the last good version is, where there was one.',

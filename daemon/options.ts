@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import yargs, { type Options as YargsOptions } from 'yargs';
 import type { Manage, MapSizes } from './maps/dataplane.js';
+import { XDS_PROTOCOLS, type XdsProtocol } from './xds/variant.js';
 
 export interface DaemonOptions {
   readonly mode: 'ads';
@@ -18,6 +19,7 @@ export interface DaemonOptions {
   readonly adminPort: number;
   readonly xdsAddress: string;
   readonly xdsPlaintext: boolean;
+  readonly xdsProtocol: XdsProtocol;
   readonly xdsRootCert: string;
   readonly xdsToken: string;
   readonly sizes: MapSizes;
@@ -47,6 +49,7 @@ const table = {
   'admin-port': { type: 'number', default: 15200, describe: 'Port of the admin interface on 127.0.0.1' },
   'xds-address': { type: 'string', default: '', describe: 'Control plane: host:port, namespace:service or file:///path; without it the environment variable XDS_ADDRESS counts' },
   'xds-plaintext': { type: 'boolean', default: false, describe: 'Talk to the control plane without TLS (as port 15010 always does)' },
+  'xds-protocol': { choices: XDS_PROTOCOLS, default: 'sotw', describe: 'Variant of aggregated discovery (ADS): state of the world, or incremental, which sends changes alone' },
   'xds-root-cert': { type: 'string', default: '/var/run/secrets/istio/root-cert.pem', describe: 'Root certificate of the control plane' },
   'xds-token': { type: 'string', default: '/var/run/secrets/tokens/istio-token', describe: 'File with the bearer token for the control plane' },
   'max-listeners': size('Exact service addresses (map km_listener)', 65536),
@@ -107,6 +110,7 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv = p
     adminPort: positive('admin-port', given['admin-port'], 65535),
     xdsAddress,
     xdsPlaintext: given['xds-plaintext'],
+    xdsProtocol: given['xds-protocol'] === 'delta' ? 'delta' : 'sotw',
     xdsRootCert: given['xds-root-cert'],
     xdsToken: given['xds-token'],
     sizes: {

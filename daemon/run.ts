@@ -42,7 +42,7 @@ export async function runDaemon(options: DaemonOptions, pinRoot: string, log: Lo
     await pods.start();
     const source = createXdsSource(xdsOptions(options), {
       onResources: (resources, info) => {
-        if (info.settled) applier.submit(resources, info.complete);
+        if (info.usable) applier.submit(resources, info.complete);
       },
       onStatus: (next) => {
         reportStatus(log, status, next);
@@ -90,6 +90,7 @@ function createApplier(dataplane: Dataplane, steering: Steering, log: Logger): A
 export const xdsOptions = (options: DaemonOptions): XdsOptions => ({
   address: options.xdsAddress,
   plaintext: options.xdsPlaintext,
+  protocol: options.xdsProtocol,
   rootCert: options.xdsRootCert,
   token: options.xdsToken,
   env: process.env,

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { hash } from 'node:crypto';
 import { messageOf } from '../errors.js';
+import type { Slices } from '../model/slices.js';
 import { Resource } from '../proto/envoy/service/discovery/v3/discovery.js';
 import type { Any } from '../proto/google/protobuf/any.js';
+import { digestOf, readRouteConfiguration } from './frames.js';
 import { KINDS, kindOfType, type ResourceKind, type ResourceOf } from './kinds.js';
-import { assignmentName, dnsNames, routeNames } from './references.js';
+import { dnsNames, wantedAssignment, wantedRoutes, type Want } from './references.js';
 
 /** For each kind: the reason why a resource cannot be used, undefined when it can. */
 export type Validators = { readonly [K in ResourceKind]: (resource: ResourceOf<K>) => string | undefined };
@@ -16,7 +17,7 @@ export interface Entry<K extends ResourceKind = ResourceKind> {
   readonly digest: string;
   readonly value: ResourceOf<K>;
   /** Resources of the next kind that this one asks for: load assignments of a cluster, route tables of a listener. */
-  readonly wants: readonly string[];
+  readonly wants: readonly Want[];
   /** Host names to resolve. */
   readonly hosts: readonly string[];
 }
@@ -32,30 +33,47 @@ export interface ParsedAnswer<K extends ResourceKind> {
   readonly rejected: readonly Rejection[];
 }
 
+/** A resource as it came. */
+export interface Incoming {
+  readonly any: Any;
+  /** What an incremental answer says of it; undefined in state-of-the-world answers, where only the resource itself tells. */
+  readonly named: { readonly name: string; readonly version: string } | undefined;
+}
+
+/** What a control plane sent. */
+export interface Answer<K extends ResourceKind = ResourceKind> {
+  readonly kind: K;
+  /** Of the whole answer; in incremental answers for people only. */
+  readonly version: string;
+  readonly nonce: string;
+  readonly resources: readonly Incoming[];
+  /** Names of resources that are gone; undefined in state-of-the-world answers. */
+  readonly removed: readonly string[] | undefined;
+}
+
 /** An opened resource, or why it cannot be opened. */
 type Opened<K extends ResourceKind> = Entry<K> | Rejection;
+
+/** Finds a held entry by the digest of its bytes. */
+type Known<K extends ResourceKind> = (digest: string) => Entry<K> | undefined;
 
 /**
  * Opens the resources of one answer. Each stands for itself: what cannot be used is rejected with its reason
  * and the others are returned.
  *
- * @param known finds a held entry by the digest of its bytes; it is returned as it is.
+ * @param known what it finds is returned as it is.
  */
-export function parseAnswer<K extends ResourceKind>(
-  kind: K,
-  resources: readonly Any[],
-  validate: Validators[K],
-  known: (digest: string) => Entry<K> | undefined,
-): ParsedAnswer<K> {
+export function* parseAnswer<K extends ResourceKind>(kind: K, resources: readonly Incoming[], validate: Validators[K], known: Known<K>): Slices<ParsedAnswer<K>> {
   const entries = new Map<string, Entry<K>>();
   const rejected: Rejection[] = [];
   const duplicates = new Set<string>();
-  resources.forEach((resource, index) => {
-    const opened = open(kind, resource, index, validate, known);
+  for (const [index, resource] of resources.entries()) {
+    const opened = yield* open(kind, resource, index, validate, known);
     if ('reason' in opened) rejected.push(opened);
     else if (entries.has(opened.name)) duplicates.add(opened.name);
     else entries.set(opened.name, opened);
-  });
+    yield;
+  }
   for (const name of duplicates) {
     // Which of them is meant cannot be known.
     entries.delete(name);
@@ -64,25 +82,22 @@ export function parseAnswer<K extends ResourceKind>(
   return { entries, rejected };
 }
 
-function open<K extends ResourceKind>(
-  kind: K,
-  outer: Any,
-  index: number,
-  validate: Validators[K],
-  known: (digest: string) => Entry<K> | undefined,
-): Opened<K> {
+function* open<K extends ResourceKind>(kind: K, { any, named }: Incoming, index: number, validate: Validators[K], known: Known<K>): Slices<Opened<K>> {
+  const name = named?.name;
   try {
-    const { typeUrl, value: bytes } = unwrap(outer);
-    if (kindOfType(typeUrl) !== kind) return { name: undefined, reason: `resources[${index}] is of type ${JSON.stringify(typeUrl.slice(0, 200))}` };
-    const digest = hash('sha256', bytes, 'base64');
-    return known(digest) ?? decode(kind, bytes, digest, index, validate);
+    const { typeUrl, value: bytes } = unwrap(any);
+    if (kindOfType(typeUrl) !== kind) return { name, reason: `resources[${index}] is of type ${JSON.stringify(typeUrl.slice(0, 200))}` };
+    const digest = yield* digestOf(bytes);
+    const opened = known(digest) ?? (yield* decode(kind, bytes, digest, index, validate));
+    if (name === undefined || 'reason' in opened || opened.name === name) return opened;
+    return { name, reason: `resources[${index}] is called ${JSON.stringify(opened.name.slice(0, 200))} in itself` };
   } catch (error) {
-    return { name: undefined, reason: `resources[${index}] cannot be decoded: ${messageOf(error)}` };
+    return { name, reason: `resources[${index}] cannot be decoded: ${messageOf(error)}` };
   }
 }
 
-function decode<K extends ResourceKind>(kind: K, bytes: Uint8Array, digest: string, index: number, validate: Validators[K]): Opened<K> {
-  const value: ResourceOf<K> = KINDS[kind].decode(bytes);
+function* decode<K extends ResourceKind>(kind: K, bytes: Uint8Array, digest: string, index: number, validate: Validators[K]): Slices<Opened<K>> {
+  const value = (kind === 'routes' ? yield* readRouteConfiguration(bytes) : KINDS[kind].decode(bytes)) as ResourceOf<K>;
   const name = KINDS[kind].nameOf(value);
   if (name === '') return { name: undefined, reason: `resources[${index}] has no name` };
   try {
@@ -93,13 +108,13 @@ function decode<K extends ResourceKind>(kind: K, bytes: Uint8Array, digest: stri
   }
 }
 
-function references<K extends ResourceKind>(kind: K, value: ResourceOf<K>): { wants: string[]; hosts: string[] } {
+function references<K extends ResourceKind>(kind: K, value: ResourceOf<K>): { wants: Want[]; hosts: string[] } {
   if (kind === 'clusters') {
     const cluster = value as ResourceOf<'clusters'>;
-    const assignment = assignmentName(cluster);
+    const assignment = wantedAssignment(cluster);
     return { wants: assignment === undefined ? [] : [assignment], hosts: dnsNames(cluster) };
   }
-  return { wants: kind === 'listeners' ? routeNames(value as ResourceOf<'listeners'>) : [], hosts: [] };
+  return { wants: kind === 'listeners' ? wantedRoutes(value as ResourceOf<'listeners'>) : [], hosts: [] };
 }
 
 const WRAPPER = '/envoy.service.discovery.v3.Resource';

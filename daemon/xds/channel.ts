@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import { Client, Metadata, credentials, status, type ChannelCredentials, type ClientOptions, type StatusObject } from '@grpc/grpc-js';
 import { DaemonError, messageOf, type DaemonErrorCode } from '../errors.js';
 import type { XdsAddress } from './address.js';
@@ -19,12 +20,21 @@ export interface Channel {
 
 type GrpcAddress = Extract<XdsAddress, { kind: 'grpc' }>;
 
+/** The longest message, in bytes. The clusters of 10,000 services are 22 MB in one, and a route table of theirs is as large. */
+export const MOST_MESSAGE_BYTES = 256 << 20;
+
+/** A peer that vanished without a word is noticed by pings, in milliseconds. */
+export interface Keepalive {
+  readonly everyMs: number;
+  /** How long an answer to a ping is waited for. */
+  readonly withinMs: number;
+}
+
+/** istiod allows a ping every 15 s. */
+export const KEEPALIVE: Keepalive = { everyMs: 30_000, withinMs: 10_000 };
+
 const OPTIONS: ClientOptions = {
-  // The clusters of 10,000 services are 22 MB in one message.
-  'grpc.max_receive_message_length': -1,
-  // A peer that vanished without a word is noticed; istiod allows a ping every 15 s.
-  'grpc.keepalive_time_ms': 30_000,
-  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.max_receive_message_length': MOST_MESSAGE_BYTES,
   // Attempts are paced by this program alone: no connection and no pause is shared with an earlier attempt.
   'grpc.use_local_subchannel_pool': 1,
   'grpc.enable_retries': 0,
@@ -38,22 +48,25 @@ const OPTIONS: ClientOptions = {
  *
  * @throws DaemonError KM_XDS_ROOT_CERT, KM_XDS_TOKEN
  */
-export function openChannel(address: GrpcAddress, files: SecretFiles): Channel {
+export function openChannel(address: GrpcAddress, files: SecretFiles, keepalive: Keepalive = KEEPALIVE): Channel {
   const metadata = new Metadata();
+  const common = { ...OPTIONS, 'grpc.keepalive_time_ms': keepalive.everyMs, 'grpc.keepalive_timeout_ms': keepalive.withinMs };
   const target = `${isIPv6(address.host) ? `[${address.host}]` : address.host}:${address.port}`;
-  if (address.serverName === undefined) return { client: new Client(target, credentials.createInsecure(), OPTIONS), metadata };
+  if (address.serverName === undefined) return { client: new Client(target, credentials.createInsecure(), common), metadata };
   const secure = tlsCredentials(files.rootCert);
   metadata.set('authorization', `Bearer ${readToken(files.token)}`);
-  const options = { ...OPTIONS, 'grpc.ssl_target_name_override': address.serverName, 'grpc.default_authority': address.serverName };
+  const options = { ...common, 'grpc.ssl_target_name_override': address.serverName, 'grpc.default_authority': address.serverName };
   return { client: new Client(target, secure, options), metadata };
 }
 
-function tlsCredentials(file: string): ChannelCredentials {
+/** @throws DaemonError KM_XDS_ROOT_CERT */
+export function tlsCredentials(file: string): ChannelCredentials {
   try {
-    const pem = readFileSync(file);
+    const ca = readFileSync(file);
     // TLS takes a root that is none without a word, and then finds nothing signed by it.
-    new X509Certificate(pem);
-    return credentials.createSsl(pem);
+    new X509Certificate(ca);
+    // The least version is said here, since Node's own default can be lowered from outside (--tls-min-v1.0, NODE_OPTIONS).
+    return credentials.createFromSecureContext(createSecureContext({ ca, minVersion: 'TLSv1.2' }));
   } catch (error) {
     throw new DaemonError('KM_XDS_ROOT_CERT', `root certificate ${file}: ${messageOf(error)}`, { cause: error });
   }
@@ -84,11 +97,13 @@ export function explainStatus({ code, details }: Pick<StatusObject, 'code' | 'de
     case status.PERMISSION_DENIED:
       return { code: 'KM_XDS_IDENTITY_REFUSED', reason: `${where} refused the identity of this node${said}` };
     case status.UNIMPLEMENTED:
-      return { code: 'KM_XDS_PROTOCOL', reason: `${where} does not serve aggregated discovery${said}` };
+      return { code: 'KM_XDS_PROTOCOL', reason: `${where} does not serve aggregated discovery in the variant of --xds-protocol${said}` };
+    case status.RESOURCE_EXHAUSTED:
+      if (!/message larger than max/.test(details)) break;
+      return { code: 'KM_XDS_TOO_LARGE', reason: `${where} sent an answer of more than ${MOST_MESSAGE_BYTES >> 20} MiB${said}` };
     case status.UNAVAILABLE:
       if (target.serverName !== undefined && CERTIFICATE_TROUBLE.test(details)) return { code: 'KM_XDS_TLS', reason: `${where} as ${target.serverName}${said}` };
       return { code: 'KM_XDS_UNREACHABLE', reason: `${where}${said}` };
-    default:
-      return { code: 'KM_XDS_STREAM', reason: `${where} ended the stream with ${status[code] ?? code}${said}` };
   }
+  return { code: 'KM_XDS_STREAM', reason: `${where} ended the stream with ${status[code] ?? code}${said}` };
 }

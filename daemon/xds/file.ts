@@ -60,7 +60,7 @@ export class FileSource implements XdsSource {
   async #load(): Promise<void> {
     const contents = await this.#folder.read();
     if (contents === undefined || this.#stopped) return;
-    this.#publisher.loaded(this.#path, contents);
+    await this.#publisher.loaded(this.#path, contents);
   }
 
   #watch(): void {

@@ -2,20 +2,25 @@
 import { hostname, networkInterfaces } from 'node:os';
 import { parseXdsAddress } from './address.js';
 import type { Validators } from './answer.js';
+import { KEEPALIVE, type Keepalive } from './channel.js';
 import { lookupAll, type Lookup } from './dns.js';
 import { FileSource } from './file.js';
 import { GrpcSource } from './grpc.js';
 import { nodeIdentity } from './node.js';
 import { Publisher } from './publisher.js';
 import { systemClock, type Clock, type XdsCallbacks, type XdsSource } from './source.js';
+import type { XdsProtocol } from './variant.js';
 
 export type { Validators } from './answer.js';
+export { XDS_PROTOCOLS, type XdsProtocol } from './variant.js';
 export type { Clock, Complete, Nack, ResourcesInfo, XdsCallbacks, XdsSource, XdsStatus } from './source.js';
 
 export interface XdsOptions {
   /** `host:port`, `namespace:service` or `file:///path`. */
   readonly address: string;
   readonly plaintext: boolean;
+  /** The variant of aggregated discovery; means nothing for files. */
+  readonly protocol: XdsProtocol;
   /** Path of the control plane's root certificate. */
   readonly rootCert: string;
   /** Path of the bearer token. */
@@ -31,6 +36,7 @@ export interface Surroundings {
   /** A number from 0 up to 1. */
   readonly random: () => number;
   readonly lookup: Lookup;
+  readonly keepalive?: Keepalive;
 }
 
 const REAL: Surroundings = { clock: systemClock, random: Math.random, lookup: lookupAll };
@@ -41,10 +47,11 @@ const REAL: Surroundings = { clock: systemClock, random: Math.random, lookup: lo
  * @throws DaemonError KM_XDS_ADDRESS, KM_XDS_NODE
  */
 export function createXdsSource(options: XdsOptions, callbacks: XdsCallbacks, surroundings: Surroundings = REAL): XdsSource {
-  const { clock, random, lookup } = surroundings;
+  const { clock, random, lookup, keepalive = KEEPALIVE } = surroundings;
   const address = parseXdsAddress(options.address, options.plaintext);
   const publisher = new Publisher(callbacks, options.validators, clock, lookup);
   if (address.kind === 'file') return new FileSource(address.path, publisher, clock);
   const node = nodeIdentity(options.env, { hostname: hostname(), interfaces: networkInterfaces() });
-  return new GrpcSource(address, { rootCert: options.rootCert, token: options.token }, node, publisher, clock, random);
+  const files = { rootCert: options.rootCert, token: options.token };
+  return new GrpcSource({ address, files, node, protocol: options.protocol, keepalive }, publisher, clock, random);
 }

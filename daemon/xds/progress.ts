@@ -7,11 +7,20 @@ export type Topic = ResourceKind | 'hosts';
 /** The one thing that is waited for of the kinds that are asked for without names. */
 export const WILDCARD = '*';
 
-/** How long an answer is waited for before configuration is applied without it: Envoy's default for initial_fetch_timeout. */
+/** How long an answer is waited for before configuration is applied without it, where the resource that asks does not say: the xDS protocol's advice, and Envoy's default. */
 const FETCH_TIMEOUT_MS = 15_000;
 
 const EXPIRED = -Infinity;
 const PAUSED = Infinity;
+
+/** Something that is waited for. */
+interface Pending {
+  /** When waiting ends. */
+  until: number;
+  readonly timeoutMs: number;
+}
+
+const paused = (timeoutMs: number): Pending => ({ until: PAUSED, timeoutMs });
 
 /**
  * Keeps what was asked for and has not been answered. Waiting ends with the answer or after a while, but
@@ -20,11 +29,11 @@ const PAUSED = Infinity;
 export class Progress {
   readonly #clock: Clock;
   readonly #onExpire: () => void;
-  /** Names by topic, each with the time at which waiting ends. */
-  readonly #pending: Readonly<Record<Topic, Map<string, number>>> = {
-    clusters: new Map([[WILDCARD, PAUSED]]),
+  /** By topic and name. */
+  readonly #pending: Readonly<Record<Topic, Map<string, Pending>>> = {
+    clusters: new Map([[WILDCARD, paused(FETCH_TIMEOUT_MS)]]),
     endpoints: new Map(),
-    listeners: new Map([[WILDCARD, PAUSED]]),
+    listeners: new Map([[WILDCARD, paused(FETCH_TIMEOUT_MS)]]),
     routes: new Map(),
     hosts: new Map(),
   };
@@ -41,25 +50,30 @@ export class Progress {
   /** A stream is there: waiting counts from now on. */
   open(): void {
     this.#open = true;
-    const deadline = this.#clock.now() + FETCH_TIMEOUT_MS;
-    this.#each((names, name, until) => until !== EXPIRED && names.set(name, deadline));
+    const now = this.#clock.now();
+    this.#each((pending) => pending.until !== EXPIRED && (pending.until = now + pending.timeoutMs));
     this.#schedule();
   }
 
   /** The stream is gone. */
   close(): void {
     this.#open = false;
-    this.#each((names, name, until) => until !== EXPIRED && names.set(name, PAUSED));
+    this.#each((pending) => pending.until !== EXPIRED && (pending.until = PAUSED));
     this.#schedule();
   }
 
-  /** These, and no others of the topic, are waited for now. */
-  expect(topic: Topic, names: Iterable<string>): void {
+  /**
+   * These, and no others of the topic, are waited for now.
+   *
+   * @param wanted names, each with its time in milliseconds where it has one of its own.
+   */
+  expect(topic: Topic, wanted: ReadonlyMap<string, number | undefined>): void {
     const pending = this.#pending[topic];
-    const wanted = new Set(names);
     for (const name of pending.keys()) if (!wanted.has(name)) pending.delete(name);
-    const deadline = this.#open ? this.#clock.now() + FETCH_TIMEOUT_MS : PAUSED;
-    for (const name of wanted) if (!pending.has(name)) pending.set(name, deadline);
+    const now = this.#clock.now();
+    for (const [name, timeoutMs = FETCH_TIMEOUT_MS] of wanted) {
+      if (!pending.has(name)) pending.set(name, { until: this.#open ? now + timeoutMs : PAUSED, timeoutMs });
+    }
     this.#update();
   }
 
@@ -76,7 +90,7 @@ export class Progress {
     for (const kind of RESOURCE_KINDS) {
       const pending = this.#pending[kind];
       if (all) pending.clear();
-      else for (const name of pending.keys()) pending.set(name, EXPIRED);
+      else for (const one of pending.values()) one.until = EXPIRED;
     }
     this.#answered = true;
     this.#update();
@@ -90,8 +104,13 @@ export class Progress {
   get settled(): boolean {
     if (!this.#answered) return false;
     let settled = true;
-    this.#each((_names, _name, until) => (settled &&= until === EXPIRED));
+    this.#each(({ until }) => (settled &&= until === EXPIRED));
     return settled;
+  }
+
+  /** Whether it is waited for. */
+  waits(topic: Topic, name: string): boolean {
+    return (this.#pending[topic].get(name)?.until ?? EXPIRED) !== EXPIRED;
   }
 
   #update(): void {
@@ -112,7 +131,7 @@ export class Progress {
     this.#cancel?.();
     this.#cancel = undefined;
     let next = PAUSED;
-    this.#each((_names, _name, until) => {
+    this.#each(({ until }) => {
       if (until !== EXPIRED && until < next) next = until;
     });
     if (next !== PAUSED) this.#cancel = this.#clock.after(Math.max(0, next - this.#clock.now()), () => this.#expire());
@@ -120,12 +139,12 @@ export class Progress {
 
   #expire(): void {
     const now = this.#clock.now();
-    this.#each((names, name, until) => until <= now && names.set(name, EXPIRED));
+    this.#each((pending) => pending.until <= now && (pending.until = EXPIRED));
     this.#schedule();
     this.#onExpire();
   }
 
-  #each(visit: (names: Map<string, number>, name: string, until: number) => void): void {
-    for (const names of Object.values(this.#pending)) for (const [name, until] of names) visit(names, name, until);
+  #each(visit: (pending: Pending) => void): void {
+    for (const names of Object.values(this.#pending)) for (const pending of names.values()) visit(pending);
   }
 }

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DaemonErrorCode } from '../errors.js';
-import type { Any } from '../proto/google/protobuf/any.js';
-import { describeRejections, type Rejection, type Validators } from './answer.js';
+import type { Resources } from '../model/resources.js';
+import { inSlices } from '../slices.js';
+import { describeRejections, type Answer, type Rejection, type Validators } from './answer.js';
 import { HostResolver, type Lookup } from './dns.js';
 import type { FolderContents } from './folder.js';
 import { RESOURCE_KINDS, perKind, type ResourceKind } from './kinds.js';
 import { Progress, WILDCARD } from './progress.js';
 import type { Clock, Nack, XdsCallbacks, XdsStatus } from './source.js';
-import { ResourceStore, type DependentKind } from './store.js';
+import { ResourceStore, type DependentKind, type OpenedAnswer, type Wanted } from './store.js';
+import { warmed } from './warming.js';
 
 /** NACKs that are remembered of each type. */
 const MOST_NACKS = 5;
 const MOST_NOTES = 100;
 /** Files that cannot be read, as far as one line of text goes. */
 const MOST_ERRORS = 10;
+/** How long a change is held together while a part of it is waited for. Then the parts that are whole come into force. */
+const HOLD_MS = 1000;
 
 /** Everything that control planes and files have in common: holds the resources, resolves host names, tells the rest of the daemon. */
 export class Publisher {
@@ -30,9 +34,15 @@ export class Publisher {
   #lastPushAt: Date | undefined;
   #notes: readonly string[] = [];
   #stopped = false;
+  readonly #clock: Clock;
+  /** What came into force last; undefined before everything had come once. */
+  #last: Resources | undefined;
+  #cancelHold: (() => void) | undefined;
+  #overdue = false;
 
   constructor(callbacks: XdsCallbacks, validators: Validators, clock: Clock, lookup: Lookup) {
     this.#callbacks = callbacks;
+    this.#clock = clock;
     this.#store = new ResourceStore(validators);
     this.#progress = new Progress(clock, () => this.#publish());
     this.#resolver = new HostResolver(lookup, clock, () => {
@@ -43,7 +53,12 @@ export class Publisher {
 
   /** Names to ask for; clusters and listeners are asked for without names. */
   names(kind: ResourceKind): string[] {
-    return kind === 'endpoints' || kind === 'routes' ? [...this.#store.wanted(kind)] : [];
+    return kind === 'endpoints' || kind === 'routes' ? [...this.#store.wanted(kind).keys()] : [];
+  }
+
+  /** Versions of what is held, for incremental discovery. */
+  versions(kind: ResourceKind): ReadonlyMap<string, string> {
+    return this.#store.versions(kind);
   }
 
   /** A stream was opened; whether anybody answers is not known yet. */
@@ -66,10 +81,22 @@ export class Publisher {
     this.#tell();
   }
 
-  /** Takes an answer of a control plane. @returns why parts of it were rejected; undefined when all is well. */
-  pushed(kind: ResourceKind, version: string, resources: readonly Any[]): string | undefined {
+  /** Something is wrong that takes nothing away: the stream that is open goes on. */
+  warn(code: DaemonErrorCode, reason: string): void {
+    this.#trouble = { code, reason };
+    this.#tell();
+  }
+
+  /** Opens an answer of a control plane, in slices; nothing changes by it. */
+  open(answer: Answer): Promise<OpenedAnswer> {
+    return inSlices(this.#store.open(answer));
+  }
+
+  /** Takes an answer that was opened. @returns why parts of it were rejected; undefined when all is well. */
+  pushed(opened: OpenedAnswer): string | undefined {
+    const { kind, version } = opened.answer;
     this.#connected = true;
-    const { rejected } = this.#store.apply(kind, resources);
+    const { rejected } = this.#store.take(opened);
     const reason = this.#judge(kind, version, rejected);
     this.#advance(kind);
     this.#trouble = this.#refusal();
@@ -82,10 +109,11 @@ export class Publisher {
    *
    * @param where the path that they were read from.
    */
-  loaded(where: string, { resources, notes, errors, readable }: FolderContents): void {
+  async loaded(where: string, { resources, notes, errors, readable }: FolderContents): Promise<void> {
+    const outcomes = await inSlices(this.#store.load(resources));
+    if (this.#stopped) return;
     this.#connected = errors.length === 0;
     this.#notes = notes.slice(0, MOST_NOTES);
-    const outcomes = this.#store.load(resources);
     for (const kind of RESOURCE_KINDS) this.#judge(kind, where, outcomes[kind].rejected);
     if (readable !== 'none') this.#progress.loaded(readable === 'all');
     this.#resolve();
@@ -96,6 +124,7 @@ export class Publisher {
 
   stop(): void {
     this.#stopped = true;
+    this.#cancelHold?.();
     this.#progress.close();
     this.#resolver.stop();
   }
@@ -122,15 +151,19 @@ export class Publisher {
     }
     const dependent: DependentKind = kind === 'clusters' ? 'endpoints' : 'routes';
     // First what the answer asks for, then that it came: nothing is complete in between.
-    this.#progress.expect(dependent, [...this.#store.wanted(dependent)].filter((name) => !this.#store.answered(dependent, name)));
+    this.#progress.expect(dependent, this.#unanswered(dependent));
     if (kind === 'clusters') this.#resolve();
     this.#progress.answer(kind, (name) => name === WILDCARD);
+  }
+
+  #unanswered(kind: DependentKind): Wanted {
+    return new Map([...this.#store.wanted(kind)].filter(([name]) => !this.#store.answered(kind, name)));
   }
 
   #resolve(): void {
     const { hosts } = this.#store;
     this.#resolver.setHosts(hosts);
-    this.#progress.expect('hosts', [...hosts].filter((name) => !this.#resolver.answered(name)));
+    this.#progress.expect('hosts', new Map([...hosts].filter((name) => !this.#resolver.answered(name)).map((name) => [name, undefined])));
   }
 
   #judge(kind: ResourceKind, version: string, rejected: readonly Rejection[]): string | undefined {
@@ -154,8 +187,31 @@ export class Publisher {
   #publish(): void {
     if (this.#stopped) return;
     const { complete, settled, lastPushAt } = this.status;
-    this.#callbacks.onResources({ ...this.#store.snapshot(), resolved: this.#resolver.addresses }, { complete, settled, lastPushAt });
+    this.#hold(settled);
+    const now = { ...this.#store.snapshot(), resolved: this.#resolver.addresses };
+    const usable = settled || this.#overdue;
+    const resources = this.#overdue ? warmed(now, this.#parents(), this.#last!, (topic, name) => this.#progress.waits(topic, name)) : now;
+    if (usable) this.#last = resources;
+    this.#callbacks.onResources(resources, { complete, settled, usable, lastPushAt });
     this.#tell();
+  }
+
+  /** A change that is not whole for long must not hold back those that are. The first configuration is waited for as a whole. */
+  #hold(settled: boolean): void {
+    if (settled) {
+      this.#cancelHold?.();
+      this.#cancelHold = undefined;
+      this.#overdue = false;
+    } else if (this.#last) {
+      this.#cancelHold ??= this.#clock.after(HOLD_MS, () => {
+        this.#overdue = true;
+        this.#publish();
+      });
+    }
+  }
+
+  #parents() {
+    return { clusters: this.#store.entries('clusters'), listeners: this.#store.entries('listeners') };
   }
 
   #tell(): void {

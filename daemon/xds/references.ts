@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isIP } from 'node:net';
 import { Cluster_DiscoveryType, type Cluster } from '../proto/envoy/config/cluster/v3/cluster.js';
+import type { ConfigSource } from '../proto/envoy/config/core/v3/config_source.js';
 import type { FilterChain } from '../proto/envoy/config/listener/v3/listener_components.js';
 import type { Listener } from '../proto/envoy/config/listener/v3/listener.js';
 import { HttpConnectionManager } from '../proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
@@ -14,10 +15,31 @@ function discoveryType(cluster: Cluster): Cluster_DiscoveryType | undefined {
   return type.$case === 'type' ? type.value : undefined;
 }
 
-/** Name of the load assignment that an EDS cluster asks for; undefined for other clusters. */
-export function assignmentName(cluster: Cluster): string | undefined {
+/** A resource of another kind that a resource asks for. */
+export interface Want {
+  readonly name: string;
+  /** How long it is waited for, in milliseconds; undefined: as long as is usual. */
+  readonly fetchTimeoutMs: number | undefined;
+}
+
+/** The longest that who asks may have others wait. */
+const LONGEST_FETCH_MS = 300_000;
+
+/**
+ * ConfigSource.initial_fetch_timeout. Its 0 means to wait for ever, and istiod says so of everything; a node that waits
+ * for ever for one load assignment would never know that the others are all there. So 0 counts as none.
+ */
+function fetchTimeoutMs(source: ConfigSource | undefined): number | undefined {
+  const timeout = source?.initialFetchTimeout;
+  const ms = timeout === undefined ? 0 : Number(timeout.seconds) * 1000 + timeout.nanos / 1e6;
+  return ms > 0 ? Math.min(Math.ceil(ms), LONGEST_FETCH_MS) : undefined;
+}
+
+/** The load assignment that an EDS cluster asks for; undefined for other clusters. */
+export function wantedAssignment(cluster: Cluster): Want | undefined {
   if (discoveryType(cluster) !== Cluster_DiscoveryType.EDS) return undefined;
-  return cluster.edsClusterConfig?.serviceName || cluster.name;
+  const { serviceName, edsConfig } = cluster.edsClusterConfig ?? {};
+  return { name: serviceName || cluster.name, fetchTimeoutMs: fetchTimeoutMs(edsConfig) };
 }
 
 /** Host names that a STRICT_DNS or LOGICAL_DNS cluster wants resolved. */
@@ -35,21 +57,22 @@ export function dnsNames(cluster: Cluster): string[] {
 }
 
 /**
- * Names of the route tables that a listener's HTTP connection managers ask for.
+ * The route tables that a listener's HTTP connection managers ask for, each once.
  *
  * @throws when a connection manager cannot be decoded.
  */
-export function routeNames(listener: Listener): string[] {
+export function wantedRoutes(listener: Listener): Want[] {
   const chains = listener.defaultFilterChain === undefined ? listener.filterChains : [...listener.filterChains, listener.defaultFilterChain];
-  return [...new Set(chains.flatMap(routeNamesOfChain))];
+  return [...new Map(chains.flatMap(routesOfChain).map((want) => [want.name, want])).values()];
 }
 
-function routeNamesOfChain(chain: FilterChain): string[] {
-  const names: string[] = [];
+function routesOfChain(chain: FilterChain): Want[] {
+  const wants: Want[] = [];
   for (const { configType } of chain.filters) {
     if (configType?.$case !== 'typedConfig' || !configType.value.typeUrl.endsWith(`/${HTTP_CONNECTION_MANAGER}`)) continue;
     const { routeSpecifier } = HttpConnectionManager.decode(configType.value.value);
-    if (routeSpecifier?.$case === 'rds' && routeSpecifier.value.routeConfigName !== '') names.push(routeSpecifier.value.routeConfigName);
+    if (routeSpecifier?.$case !== 'rds' || routeSpecifier.value.routeConfigName === '') continue;
+    wants.push({ name: routeSpecifier.value.routeConfigName, fetchTimeoutMs: fetchTimeoutMs(routeSpecifier.value.configSource) });
   }
-  return names;
+  return wants;
 }

@@ -36,11 +36,17 @@ export interface XdsStatus {
   /** What was read and is not used: types that mean nothing here, entries that Envoy itself had refused. */
   readonly notes: readonly string[];
   readonly complete: Complete;
-  /** Nothing that was asked for is outstanding. Configuration is applied only then, so that a cluster waits for its endpoints. */
+  /** Nothing that was asked for is outstanding. */
   readonly settled: boolean;
 }
 
-export type ResourcesInfo = Pick<XdsStatus, 'complete' | 'settled' | 'lastPushAt'>;
+export interface ResourcesInfo extends Pick<XdsStatus, 'complete' | 'settled' | 'lastPushAt'> {
+  /**
+   * The resources can be applied: they are settled, or have not been for a while, and whoever waits for something is left out of them
+   * or as it was (a cluster waits for its endpoints, a listener for its routes).
+   */
+  readonly usable: boolean;
+}
 
 export interface XdsCallbacks {
   /** After every change of the resources, of `complete` or of `settled`. */

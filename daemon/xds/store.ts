@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Resources } from '../model/resources.js';
+import type { Slices } from '../model/slices.js';
 import type { Any } from '../proto/google/protobuf/any.js';
-import { parseAnswer, type Entry, type Rejection, type Validators } from './answer.js';
+import { parseAnswer, type Answer, type Entry, type ParsedAnswer, type Rejection, type Validators } from './answer.js';
 import { perKind, type ResourceKind, type ResourceOf } from './kinds.js';
 
 export interface Outcome {
@@ -10,8 +11,16 @@ export interface Outcome {
   readonly rejected: readonly Rejection[];
 }
 
+/** An answer whose resources were opened, and that is not in force yet. */
+export interface OpenedAnswer<K extends ResourceKind = ResourceKind> extends ParsedAnswer<K> {
+  readonly answer: Answer<K>;
+}
+
 /** Kinds that others ask for by name: clusters for load assignments, listeners for route tables. */
 export type DependentKind = 'endpoints' | 'routes';
+
+/** Names that are asked for, each with the time that its first answer is waited for (see `Want`). */
+export type Wanted = ReadonlyMap<string, number | undefined>;
 
 /** The resources of one kind that are held. */
 class Table<K extends ResourceKind> {
@@ -21,6 +30,10 @@ class Table<K extends ResourceKind> {
   readonly byDigest = new Map<string, Entry<K>>();
   /** Names whose newest version was refused. */
   readonly refused = new Set<string>();
+  /** Names of which the control plane says that there is no such resource. */
+  readonly absent = new Set<string>();
+  /** What incremental answers called the version of an entry. */
+  readonly versions = new Map<string, string>();
 
   /** @returns whether there was anything to do. */
   change(set: readonly Entry<K>[], remove: readonly string[]): boolean {
@@ -29,6 +42,7 @@ class Table<K extends ResourceKind> {
     for (const name of remove) {
       this.#forgetDigest(name);
       this.entries.delete(name);
+      this.versions.delete(name);
       values.delete(name);
     }
     for (const entry of set) {
@@ -47,16 +61,20 @@ class Table<K extends ResourceKind> {
   }
 
   note(accepted: Iterable<string>, rejected: readonly Rejection[]): void {
-    for (const name of accepted) this.refused.delete(name);
+    for (const name of accepted) {
+      this.refused.delete(name);
+      this.absent.delete(name);
+    }
     for (const { name } of rejected) if (name !== undefined) this.refused.add(name);
   }
 }
 
 /**
- * The resources in force, by the rules of state-of-the-world discovery: an answer with clusters or listeners
- * is the whole set, so that what it lacks is removed; load assignments and route tables are changed by name
- * and live as long as a cluster or a listener asks for them. A resource that cannot be used leaves its last
- * good version in place and the others alone.
+ * The resources in force. By the rules of state-of-the-world discovery an answer with clusters or listeners is the whole
+ * set, so that what it lacks is removed, and load assignments and route tables are changed by name; in incremental
+ * discovery resources of every type come and go by name. Either way load assignments and route tables live only as long
+ * as a cluster or a listener asks for them. A resource that cannot be used leaves its last good version in place and the
+ * others alone.
  */
 export class ResourceStore {
   readonly #tables: { readonly [K in ResourceKind]: Table<K> } = {
@@ -66,30 +84,40 @@ export class ResourceStore {
     routes: new Table<'routes'>(),
   };
   readonly #validators: Validators;
-  #wanted: Record<DependentKind, ReadonlySet<string>> = { endpoints: new Set(), routes: new Set() };
+  #wanted: Record<DependentKind, Wanted> = { endpoints: new Map(), routes: new Map() };
   #hosts: ReadonlySet<string> = new Set();
 
   constructor(validators: Validators) {
     this.#validators = validators;
   }
 
-  /** Takes one answer of a control plane. */
-  apply(kind: ResourceKind, resources: readonly Any[]): Outcome {
-    const outcome = isDependent(kind) ? this.#merge(kind, resources) : this.#replace(kind, resources);
+  /** Opens what a control plane sent; nothing changes by it. */
+  *open<K extends ResourceKind>(answer: Answer<K>): Slices<OpenedAnswer<K>> {
+    return { answer, ...(yield* this.#parse(answer)) };
+  }
+
+  /** Takes an answer that was opened; no other was taken since. */
+  take<K extends ResourceKind>(opened: OpenedAnswer<K>): Outcome {
+    const { kind, removed } = opened.answer;
+    const whole = removed === undefined && !isDependent(kind);
+    const outcome = whole ? this.#replace(opened) : this.#merge(opened);
     if (outcome.changed && !isDependent(kind)) this.#follow(kind);
     return outcome;
   }
 
   /** Takes all that files say: every kind is the whole set, and what nobody asks for is kept. */
-  load(all: Readonly<Record<ResourceKind, readonly Any[]>>): Record<ResourceKind, Outcome> {
-    const outcomes = perKind((kind) => this.#replace(kind, all[kind]));
+  *load(all: Readonly<Record<ResourceKind, readonly Any[]>>): Slices<Record<ResourceKind, Outcome>> {
+    const answers = perKind((kind): Answer => ({ kind, version: '', nonce: '', resources: all[kind].map((any) => ({ any, named: undefined })), removed: undefined }));
+    const opened: OpenedAnswer[] = [];
+    for (const answer of Object.values(answers)) opened.push(yield* this.open(answer));
+    const outcomes = new Map(opened.map((one) => [one.answer.kind, this.#replace(one)]));
     this.#collectReferences('clusters');
     this.#collectReferences('listeners');
-    return outcomes;
+    return perKind((kind) => outcomes.get(kind)!);
   }
 
   /** Names that are asked for, in the order of who asks. */
-  wanted(kind: DependentKind): ReadonlySet<string> {
+  wanted(kind: DependentKind): Wanted {
     return this.#wanted[kind];
   }
 
@@ -98,10 +126,21 @@ export class ResourceStore {
     return this.#hosts;
   }
 
-  /** Whether there was an answer for the name, if only one that could not be used. */
+  /** Whether there was an answer for the name, if only one that could not be used, or that there is none. */
   answered(kind: DependentKind, name: string): boolean {
-    const table = this.#tables[kind];
-    return table.entries.has(name) || table.refused.has(name);
+    const { entries, refused, absent } = this.#tables[kind];
+    return entries.has(name) || refused.has(name) || absent.has(name);
+  }
+
+  /** What is held of a kind, by name. */
+  entries<K extends ResourceKind>(kind: K): ReadonlyMap<string, Entry<K>> {
+    const table: Table<K> = this.#tables[kind];
+    return table.entries;
+  }
+
+  /** The versions of what is held, as incremental answers called them. */
+  versions(kind: ResourceKind): ReadonlyMap<string, string> {
+    return this.#tables[kind].versions;
   }
 
   snapshot(): Omit<Resources, 'resolved'> {
@@ -109,13 +148,13 @@ export class ResourceStore {
     return { clusters: clusters.values, endpoints: endpoints.values, listeners: listeners.values, routes: routes.values };
   }
 
-  #parse<K extends ResourceKind>(kind: K, resources: readonly Any[]) {
+  *#parse<K extends ResourceKind>({ kind, resources }: Answer<K>): Slices<ParsedAnswer<K>> {
     const table: Table<K> = this.#tables[kind];
-    return { table, ...parseAnswer<K>(kind, resources, this.#validators[kind], (digest) => table.byDigest.get(digest)) };
+    return yield* parseAnswer<K>(kind, resources, this.#validators[kind], (digest) => table.byDigest.get(digest));
   }
 
-  #replace<K extends ResourceKind>(kind: K, resources: readonly Any[]): Outcome {
-    const { table, entries, rejected } = this.#parse(kind, resources);
+  #replace<K extends ResourceKind>({ answer, entries, rejected }: OpenedAnswer<K>): Outcome {
+    const table: Table<K> = this.#tables[answer.kind];
     table.note(entries.keys(), rejected);
     // A resource without a readable name may be any of those that are missing: then none of them is removed.
     const unnamed = rejected.some(({ name }) => name === undefined);
@@ -124,12 +163,23 @@ export class ResourceStore {
     return { changed: table.change(fresh(table, entries.values()), missing), rejected };
   }
 
-  #merge<K extends DependentKind>(kind: K, resources: readonly Any[]): Outcome {
-    const { table, entries, rejected } = this.#parse<K>(kind, resources);
-    const names = this.#wanted[kind];
-    table.note(entries.keys(), rejected.filter(({ name }) => name !== undefined && names.has(name)));
-    const wanted = [...entries.values()].filter(({ name }) => names.has(name));
-    return { changed: table.change(fresh(table, wanted), []), rejected };
+  #merge<K extends ResourceKind>({ answer, entries, rejected }: OpenedAnswer<K>): Outcome {
+    const table: Table<K> = this.#tables[answer.kind];
+    const names = isDependent(answer.kind) ? this.#wanted[answer.kind] : undefined;
+    const isWanted = (name: string | undefined): name is string => name !== undefined && names?.has(name) !== false;
+    const wanted = [...entries.values()].filter(({ name }) => isWanted(name));
+    table.note(entries.keys(), rejected.filter(({ name }) => isWanted(name)));
+    // What is in the answer is there, whatever its other list says.
+    const removed = answer.removed?.filter((name) => isWanted(name) && !entries.has(name)) ?? [];
+    const changed = table.change(fresh(table, wanted), removed.filter((name) => table.entries.has(name)));
+    for (const name of removed) {
+      table.refused.delete(name);
+      if (names) table.absent.add(name);
+    }
+    for (const { named } of answer.removed ? answer.resources : []) {
+      if (named && entries.has(named.name) && isWanted(named.name)) table.versions.set(named.name, named.version);
+    }
+    return { changed, rejected };
   }
 
   /** After the parents changed: drops what none of them asks for. */
@@ -139,19 +189,24 @@ export class ResourceStore {
     this.#drop(kind, this.#wanted[kind]);
   }
 
-  #drop<K extends DependentKind>(kind: K, wanted: ReadonlySet<string>): void {
+  #drop<K extends DependentKind>(kind: K, wanted: Wanted): void {
     const table: Table<K> = this.#tables[kind];
-    for (const name of table.refused) if (!wanted.has(name)) table.refused.delete(name);
+    for (const names of [table.refused, table.absent]) for (const name of names) if (!wanted.has(name)) names.delete(name);
     table.change([], [...table.entries.keys()].filter((name) => !wanted.has(name)));
   }
 
   #collectReferences(parent: 'clusters' | 'listeners'): void {
-    const entries: readonly Entry[] = [...this.#tables[parent].entries.values()];
-    const names = new Set(entries.flatMap(({ wants }) => wants));
-    if (parent === 'listeners') this.#wanted = { ...this.#wanted, routes: names };
+    const wanted = new Map<string, number | undefined>();
+    const hosts = new Set<string>();
+    const entries: Iterable<Entry> = this.#tables[parent].entries.values();
+    for (const entry of entries) {
+      for (const { name, fetchTimeoutMs } of entry.wants) wanted.set(name, fetchTimeoutMs ?? wanted.get(name));
+      for (const host of entry.hosts) hosts.add(host);
+    }
+    if (parent === 'listeners') this.#wanted = { ...this.#wanted, routes: wanted };
     else {
-      this.#wanted = { ...this.#wanted, endpoints: names };
-      this.#hosts = new Set(entries.flatMap(({ hosts }) => hosts));
+      this.#wanted = { ...this.#wanted, endpoints: wanted };
+      this.#hosts = hosts;
     }
   }
 }

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-import { status, type Client, type ClientDuplexStream, type Metadata, type StatusObject } from '@grpc/grpc-js';
+import type { Client, ClientDuplexStream, Metadata, StatusObject } from '@grpc/grpc-js';
 import { messageOf } from '../errors.js';
-import type { Node } from '../proto/envoy/config/core/v3/base.js';
-import { AggregatedDiscoveryServiceService } from '../proto/envoy/service/discovery/v3/ads.js';
-import { DiscoveryRequest, DiscoveryResponse } from '../proto/envoy/service/discovery/v3/discovery.js';
-import type { Any } from '../proto/google/protobuf/any.js';
-import { KINDS, kindOfType, perKind, type ResourceKind } from './kinds.js';
+import { inSlices } from '../slices.js';
+import type { Answer } from './answer.js';
+import type { OpenedAnswer } from './store.js';
+import type { Variant } from './variant.js';
 
 /** What a stream needs from its owner. */
 export interface StreamOwner {
-  /** Names to ask for; none for kinds that are asked for as a whole. */
-  names(kind: ResourceKind): readonly string[];
-  /** Takes an answer. @returns why it is rejected, undefined to accept it. */
-  pushed(kind: ResourceKind, version: string, resources: readonly Any[]): string | undefined;
+  /** Opens the resources of an answer, in slices; nothing changes by it. */
+  open(answer: Answer): Promise<OpenedAnswer>;
+  /** Takes an answer that was opened. @returns why it is rejected, undefined to accept it. */
+  pushed(opened: OpenedAnswer): string | undefined;
   /** Called once. */
   ended(end: StreamEnd): void;
 }
@@ -20,45 +19,29 @@ export interface StreamOwner {
 /** How a stream ended: by the control plane or the network, or because of what came over it. */
 export type StreamEnd = { readonly by: 'status'; readonly status: StatusObject } | { readonly by: 'garbage'; readonly reason: string };
 
-/** Where the subscription to one kind stands. */
-interface Subscription {
-  /** Of the newest answer on this stream, accepted or not. */
-  nonce: string;
-  /** Names of the newest request, joined; undefined before the first. */
-  asked: string | undefined;
-}
-
-const METHOD = AggregatedDiscoveryServiceService.streamAggregatedResources;
-
 /**
- * One stream of aggregated discovery, state of the world. Rules of the xDS protocol: the node goes with the
- * first request; every answer is acknowledged by a request that repeats its nonce, with its version when it
- * is accepted, else with the version accepted before and the reason; a change of names is a request too.
+ * One stream of aggregated discovery. Answers are taken one at a time, in order; while one is being opened no other is
+ * read, and what the control plane sends meanwhile waits in the windows of HTTP/2, so that it cannot fill the memory.
  */
 export class AdsStream {
-  readonly #call: ClientDuplexStream<DiscoveryRequest, Buffer>;
+  readonly #call: ClientDuplexStream<Uint8Array, Buffer>;
+  readonly #variant: Variant;
   readonly #owner: StreamOwner;
-  readonly #versions: Record<ResourceKind, string>;
-  readonly #subscriptions = perKind((): Subscription => ({ nonce: '', asked: undefined }));
-  /** Goes with the next request. */
-  #node: Node | undefined;
   #ended = false;
 
-  /** @param versions accepted last, of earlier streams too; kept up to date. */
-  constructor(client: Client, metadata: Metadata, node: Node, versions: Record<ResourceKind, string>, owner: StreamOwner) {
+  constructor(client: Client, metadata: Metadata, variant: Variant, owner: StreamOwner) {
+    this.#variant = variant;
     this.#owner = owner;
-    this.#versions = versions;
-    this.#node = node;
-    // Answers stay bytes until #take, where what is not a message can be told from a broken connection.
-    this.#call = client.makeBidiStreamRequest(METHOD.path, METHOD.requestSerialize, (bytes: Buffer) => bytes, metadata);
-    this.#call.on('data', (bytes: Buffer) => this.#take(bytes));
+    // Answers stay bytes until they are read here, where what is not a message can be told from a broken connection.
+    this.#call = client.makeBidiStreamRequest(variant.path, (bytes: Uint8Array) => Buffer.from(bytes), (bytes: Buffer) => bytes, metadata);
+    this.#call.on('data', (bytes: Buffer) => {
+      this.#call.pause();
+      void this.#take(bytes);
+    });
     this.#call.on('status', (end: StatusObject) => this.#end({ by: 'status', status: end }));
     // Every error comes as a status as well.
     this.#call.on('error', () => undefined);
-    this.#request('clusters');
-    this.#request('listeners');
-    this.#subscribe('endpoints');
-    this.#subscribe('routes');
+    this.#send(variant.begin());
   }
 
   /** Ends the stream without a call back. */
@@ -67,60 +50,31 @@ export class AdsStream {
     this.#call.cancel();
   }
 
-  #take(bytes: Buffer): void {
+  async #take(bytes: Buffer): Promise<void> {
+    const answer = await this.#read(bytes);
+    if (answer === undefined) return;
+    const opened = await this.#owner.open(answer);
+    // Whoever ended the stream meanwhile begins another one, where this comes again.
     if (this.#ended) return;
-    let response: DiscoveryResponse;
-    try {
-      response = DiscoveryResponse.decode(bytes);
-    } catch (error) {
-      this.#garbage(`a message of ${bytes.length} bytes is not a DiscoveryResponse: ${messageOf(error)}`);
-      return;
-    }
-    const kind = kindOfType(response.typeUrl);
-    if (kind === undefined || this.#subscriptions[kind].asked === undefined) {
-      this.#garbage(`an answer of type ${JSON.stringify(response.typeUrl.slice(0, 200))}, which was not asked for`);
-      return;
-    }
-    this.#answer(kind, response);
-  }
-
-  #answer(kind: ResourceKind, { versionInfo, nonce, resources }: DiscoveryResponse): void {
-    const reason = this.#owner.pushed(kind, versionInfo, resources);
-    if (reason === undefined) this.#versions[kind] = versionInfo;
-    this.#subscriptions[kind].nonce = nonce;
-    this.#request(kind, reason);
-    if (kind === 'clusters') this.#subscribe('endpoints');
-    if (kind === 'listeners') this.#subscribe('routes');
-  }
-
-  /** Asks for a kind whose names changed. Nothing is asked for while nobody wants anything of it. */
-  #subscribe(kind: 'endpoints' | 'routes'): void {
-    const names = this.#owner.names(kind).join('\n');
-    if (names !== (this.#subscriptions[kind].asked ?? '')) this.#request(kind);
-  }
-
-  #request(kind: ResourceKind, rejection?: string): void {
+    const rejection = this.#owner.pushed(opened);
     // Whoever was told of the answer may have stopped the stream.
     if (this.#ended) return;
-    const subscription = this.#subscriptions[kind];
-    const resourceNames = [...this.#owner.names(kind)];
-    subscription.asked = resourceNames.join('\n');
-    this.#call.write(
-      DiscoveryRequest.fromPartial({
-        node: this.#node,
-        typeUrl: KINDS[kind].typeUrl,
-        versionInfo: this.#versions[kind],
-        responseNonce: subscription.nonce,
-        resourceNames,
-        errorDetail: rejection === undefined ? undefined : { code: status.INVALID_ARGUMENT, message: rejection },
-      }),
-    );
-    this.#node = undefined;
+    this.#send(this.#variant.reply(answer, rejection));
+    this.#call.resume();
   }
 
-  #garbage(reason: string): void {
-    this.#end({ by: 'garbage', reason });
-    this.#call.cancel();
+  async #read(bytes: Buffer): Promise<Answer | undefined> {
+    try {
+      return await inSlices(this.#variant.read(bytes));
+    } catch (error) {
+      this.#end({ by: 'garbage', reason: `${bytes.length} bytes that are no answer: ${messageOf(error)}` });
+      this.#call.cancel();
+      return undefined;
+    }
+  }
+
+  #send(requests: readonly Uint8Array[]): void {
+    for (const request of requests) this.#call.write(request);
   }
 
   #end(end: StreamEnd): void {

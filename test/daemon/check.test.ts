@@ -15,7 +15,7 @@ const folder = t.testdir({ good: {}, mesh: {}, token: 'token-of-test\n' });
 const certificates = makeCertificates(path.join(folder, 'good'), 'istiod.istio-system.svc');
 
 const options = (address: string, more: Partial<XdsOptions> = {}): XdsOptions => ({
-  ...{ address, plaintext: false, rootCert: certificates.rootFile, token: path.join(folder, 'token') },
+  ...{ address, plaintext: false, protocol: 'sotw' as const, rootCert: certificates.rootFile, token: path.join(folder, 'token') },
   ...{ env: { POD_NAME: 'n', INSTANCE_IP: '192.0.2.1' }, validators: plainValidators, ...more },
 });
 

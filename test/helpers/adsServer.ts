@@ -123,9 +123,9 @@ export class AdsServer {
     return (await this.take(({ request }) => request.responseNonce === nonce)).request;
   }
 
-  /** Sends a message as it is: a capture, or garbage. */
-  send(message: Buffer): void {
-    this.#call?.write(message);
+  /** Sends a message as it is: a capture, or garbage. `taken` is called when it went to the network. */
+  send(message: Buffer, taken?: () => void): void {
+    this.#call?.write(message, taken);
   }
 
   /** Ends the stream that is open with a status. */
@@ -135,15 +135,20 @@ export class AdsServer {
 
   /** Holds these resources from now on: pushes the kinds that changed and answers requests from them. */
   serve(mesh: Mesh): void {
-    const before = this.#mesh;
-    this.#mesh = {
+    this.servePacked({
       clusters: byName(mesh.clusters ?? [], (resource) => [resource.name, packed.cluster(resource)]),
       endpoints: byName(mesh.endpoints ?? [], (resource) => [resource.clusterName, packed.endpoints(resource)]),
       listeners: byName(mesh.listeners ?? [], (resource) => [resource.name, packed.listener(resource)]),
       routes: byName(mesh.routes ?? [], (resource) => [resource.name, packed.route(resource)]),
-    };
+    });
+  }
+
+  /** The same of resources that are encoded already. */
+  servePacked(mesh: Record<ResourceKind, ReadonlyMap<string, Any>>): void {
+    const before = this.#mesh;
+    this.#mesh = mesh;
     for (const kind of RESOURCE_KINDS) {
-      if (this.#asked[kind] !== undefined && !sameResources(before?.[kind], this.#mesh[kind])) this.#answer(kind);
+      if (this.#asked[kind] !== undefined && !sameResources(before?.[kind], mesh[kind])) this.#answer(kind);
     }
   }
 

@@ -13,6 +13,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { createModelBuilder } from '../../../daemon/model/build.js';
+import { whole } from '../../../daemon/model/slices.js';
 import { parseFile } from '../../../daemon/xds/parse.js';
 import { ResourceStore } from '../../../daemon/xds/store.js';
 import { modelValidators } from '../../helpers/modelValidators.js';
@@ -85,7 +86,7 @@ function meaningOf(files: readonly string[]): Meaning {
   const store = new ResourceStore(modelValidators);
   const parsed = files.map((file) => parseFile(file, readFileSync(path.join(folder, file), 'utf8')).resources);
   const of = <K extends keyof (typeof parsed)[number]>(kind: K) => parsed.flatMap((one) => one[kind]);
-  store.load({ clusters: of('clusters'), endpoints: of('endpoints'), listeners: of('listeners'), routes: of('routes') });
+  whole(store.load({ clusters: of('clusters'), endpoints: of('endpoints'), listeners: of('listeners'), routes: of('routes') }));
   const model = createModelBuilder()({ ...store.snapshot(), resolved: new Map() });
   const notEnforced: Record<string, number> = {};
   for (const { feature } of model.notEnforced) notEnforced[feature] = (notEnforced[feature] ?? 0) + 1;

@@ -19,7 +19,7 @@ function folder(t: Test): string {
 
 function begin(t: Test, target: string, surroundings: Partial<Surroundings> = {}) {
   const recorder = new XdsRecorder();
-  const options = { address: pathToFileURL(target).href, plaintext: false, rootCert: '', token: '', env: {}, validators: plainValidators };
+  const options = { address: pathToFileURL(target).href, plaintext: false, protocol: 'sotw' as const, rootCert: '', token: '', env: {}, validators: plainValidators };
   const source = createXdsSource(options, recorder, { clock: systemClock, random: Math.random, lookup: async () => [], ...surroundings });
   t.teardown(() => source.stop());
   source.start();

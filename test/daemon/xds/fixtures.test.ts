@@ -10,6 +10,7 @@ import type { Listener } from '../../../daemon/proto/envoy/config/listener/v3/li
 import { HttpConnectionManager } from '../../../daemon/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import { TcpProxy } from '../../../daemon/proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js';
 import { parseFile } from '../../../daemon/xds/parse.js';
+import { whole } from '../../../daemon/model/slices.js';
 import { ResourceStore } from '../../../daemon/xds/store.js';
 import { modelValidators } from '../../helpers/modelValidators.js';
 
@@ -53,8 +54,8 @@ function gateway(name: string, [clusters, endpoints, listeners, routes]: Counts)
 function load(file: string) {
   const { resources, notes } = parseFile(file, readFileSync(path.join(folder, file), 'utf8'));
   const store = new ResourceStore(modelValidators);
-  const outcomes = store.load(resources);
-  return { notes, rejected: Object.values(outcomes).flatMap(({ rejected }) => rejected), ...store.snapshot(), wanted: (kind: 'endpoints' | 'routes') => store.wanted(kind), hosts: store.hosts };
+  const outcomes = whole(store.load(resources));
+  return { notes, rejected: Object.values(outcomes).flatMap(({ rejected }) => rejected), ...store.snapshot(), wanted: (kind: 'endpoints' | 'routes') => store.wanted(kind).keys(), hosts: store.hosts };
 }
 
 t.test('every file of the folder is counted', { skip }, async (t) => {

@@ -20,7 +20,7 @@ const env = { POD_NAME: 'node', POD_NAMESPACE: 'test', INSTANCE_IP: '192.0.2.1' 
 
 function connect(t: Test, address: string): { source: XdsSource; recorder: XdsRecorder } {
   const recorder = new XdsRecorder();
-  const options = { address, plaintext: true, rootCert: '/nonexistent', token: '/nonexistent', env, validators: plainValidators };
+  const options = { address, plaintext: true, protocol: 'sotw' as const, rootCert: '/nonexistent', token: '/nonexistent', env, validators: plainValidators };
   // Jitter at its least, so that attempts follow each other quickly.
   const source = createXdsSource(options, recorder, { clock: systemClock, random: () => 0, lookup: lookupAll });
   t.teardown(() => source.stop());

@@ -5,6 +5,7 @@ import { FakeClock } from '../../helpers/fakeClock.js';
 
 const TIMEOUT = 15_000;
 const any = (): boolean => true;
+const named = (names: readonly string[]): Map<string, undefined> => new Map(names.map((name) => [name, undefined]));
 
 function begin(): { clock: FakeClock; progress: Progress; expired: () => number } {
   const clock = new FakeClock();
@@ -16,7 +17,7 @@ function begin(): { clock: FakeClock; progress: Progress; expired: () => number 
 
 t.test('settled once clusters, listeners and all that they ask for are answered', async (t) => {
   const { clock, progress } = begin();
-  progress.expect('endpoints', ['a', 'b']);
+  progress.expect('endpoints', named(['a', 'b']));
   progress.answer('clusters', any);
   t.notOk(progress.settled);
   progress.answer('endpoints', (name) => name === 'a');
@@ -33,14 +34,14 @@ t.test('complete is for good, settled is not', async (t) => {
   const { progress } = begin();
   progress.answer('clusters', any);
   progress.answer('listeners', any);
-  progress.expect('endpoints', ['late']);
+  progress.expect('endpoints', named(['late']));
   t.notOk(progress.settled);
   t.ok(progress.complete.endpoints);
 });
 
 t.test('an answer that does not come is waited for so long and no longer', async (t) => {
   const { clock, progress, expired } = begin();
-  progress.expect('routes', ['r']);
+  progress.expect('routes', named(['r']));
   progress.answer('listeners', any);
   progress.answer('clusters', any);
   clock.advance(TIMEOUT - 1);
@@ -76,14 +77,14 @@ t.test('what nobody wants any more is not waited for', async (t) => {
   const { progress } = begin();
   progress.answer('clusters', (name) => name === WILDCARD);
   progress.answer('listeners', (name) => name === WILDCARD);
-  progress.expect('endpoints', ['a']);
-  progress.expect('endpoints', []);
+  progress.expect('endpoints', named(['a']));
+  progress.expect('endpoints', named([]));
   t.ok(progress.settled);
 });
 
 t.test('host names count too', async (t) => {
   const { progress } = begin();
-  progress.expect('hosts', ['db.example']);
+  progress.expect('hosts', named(['db.example']));
   progress.answer('clusters', any);
   progress.answer('listeners', any);
   t.notOk(progress.settled);
@@ -98,4 +99,19 @@ t.test('files that could be read in part settle, and are complete only as a whol
   t.strictSame(Object.values(progress.complete), [false, false, false, false]);
   progress.loaded(true);
   t.strictSame(Object.values(progress.complete), [true, true, true, true]);
+});
+
+t.test('who asks may say how long the answer is waited for', async (t) => {
+  const { clock, progress } = begin();
+  progress.answer('clusters', any);
+  progress.answer('listeners', any);
+  progress.expect('endpoints', new Map([['patient', 60_000], ['usual', undefined]]));
+  clock.advance(TIMEOUT);
+  t.strictSame([progress.waits('endpoints', 'patient'), progress.waits('endpoints', 'usual')], [true, false]);
+  progress.close();
+  progress.open();
+  clock.advance(59_999);
+  t.notOk(progress.settled, 'another stream begins the time anew');
+  clock.advance(1);
+  t.ok(progress.settled);
 });

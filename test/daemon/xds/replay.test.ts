@@ -6,29 +6,33 @@ import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { HealthStatus } from '../../../daemon/proto/envoy/config/core/v3/health_check.js';
 import type { ClusterLoadAssignment } from '../../../daemon/proto/envoy/config/endpoint/v3/endpoint.js';
-import { DiscoveryResponse } from '../../../daemon/proto/envoy/service/discovery/v3/discovery.js';
+import { DeltaDiscoveryResponse, DiscoveryResponse } from '../../../daemon/proto/envoy/service/discovery/v3/discovery.js';
 import type { Resources } from '../../../daemon/model/resources.js';
 import { createXdsSource } from '../../../daemon/xds/index.js';
 import { systemClock } from '../../../daemon/xds/source.js';
 import { AdsServer } from '../../helpers/adsServer.js';
+import { DeltaServer } from '../../helpers/deltaServer.js';
 import { modelValidators } from '../../helpers/modelValidators.js';
 import { XdsRecorder } from '../../helpers/xdsRecorder.js';
 
 const captures = '../shared/fixtures/istiod';
 const skip = existsSync(captures) ? false : `${captures} is not there`;
 
-async function begin(t: Test): Promise<{ server: AdsServer; recorder: XdsRecorder }> {
-  const server = new AdsServer();
+/** Listens, with a daemon's source connected to it. */
+async function connected<S extends AdsServer | DeltaServer>(t: Test, server: S): Promise<{ server: S; recorder: XdsRecorder }> {
   await server.start();
   t.teardown(() => server.stop());
   const recorder = new XdsRecorder();
-  const options = { address: server.address, plaintext: true, rootCert: '', token: '', env: { POD_NAME: 'n', INSTANCE_IP: '192.0.2.1' }, validators: modelValidators };
+  const protocol = server instanceof DeltaServer ? 'delta' : 'sotw';
+  const options = { address: server.address, plaintext: true, protocol, rootCert: '', token: '', env: { POD_NAME: 'n', INSTANCE_IP: '192.0.2.1' }, validators: modelValidators } as const;
   const source = createXdsSource(options, recorder, { clock: systemClock, random: () => 0, lookup: async () => ['192.0.2.99'] });
   t.teardown(() => source.stop());
   source.start();
   await server.subscription('clusters');
   return { server, recorder };
 }
+
+const begin = (t: Test) => connected(t, new AdsServer());
 
 /** Sends a capture and waits for its acknowledgement. */
 async function replay(t: Test, server: AdsServer, file: string): Promise<void> {
@@ -43,10 +47,20 @@ async function replay(t: Test, server: AdsServer, file: string): Promise<void> {
 const healths = (assignment: ClusterLoadAssignment | undefined): HealthStatus[] =>
   assignment?.endpoints.flatMap(({ lbEndpoints }) => lbEndpoints.map(({ healthStatus }) => healthStatus)) ?? [];
 
+/** The same for incremental discovery. */
+async function replayDelta(t: Test, server: DeltaServer, file: string): Promise<void> {
+  const message = readFileSync(path.join(captures, 'delta', file));
+  const { nonce } = DeltaDiscoveryResponse.decode(message);
+  server.send(message);
+  const { request } = await server.take((received) => received.request.responseNonce === nonce);
+  t.equal(request.errorDetail, undefined, `${file} is accepted`);
+}
+
 interface Step {
   readonly step: string | number;
   readonly what: string;
   readonly sotw: readonly string[];
+  readonly delta: readonly string[];
 }
 
 /**
@@ -105,6 +119,8 @@ const about: Readonly<Record<number, (t: Test, now: Resources, before: Resources
   },
 };
 
+const names = (resources: Resources): string[][] => [resources.clusters, resources.endpoints, resources.listeners, resources.routes].map((map) => [...map.keys()].sort());
+
 t.test('eleven steps', { skip }, async (t) => {
   const steps = JSON.parse(readFileSync(path.join(captures, 'steps.json'), 'utf8')) as Step[];
   t.equal(steps.length, expected.length);
@@ -122,6 +138,29 @@ t.test('eleven steps', { skip }, async (t) => {
   }
   t.match(recorder.status, { connected: true, code: undefined, nacks: [] });
   t.strictSame(Object.values(recorder.status!.complete), [true, true, true, true]);
+});
+
+t.test('eleven steps over incremental discovery come to the same', { skip }, async (t) => {
+  const steps = JSON.parse(readFileSync(path.join(captures, 'steps.json'), 'utf8')) as Step[];
+  const { server, recorder } = await connected(t, new DeltaServer());
+  const world = await begin(t);
+  let before: Resources | undefined;
+  for (const [index, { what, sotw, delta }] of steps.entries()) {
+    await t.test(`${index}: ${what}`, async (t) => {
+      for (const file of delta) await replayDelta(t, server, file);
+      for (const file of sotw) await replay(t, world.server, path.join('sotw', file));
+      const { resources: now } = await recorder.settled();
+      const { clusters, endpoints, listeners, routes } = now;
+      t.strictSame([clusters.size, endpoints.size, listeners.size, routes.size], expected[index]);
+      t.strictSame(names(now), names((await world.recorder.settled()).resources));
+      if (before !== undefined) about[index]?.(t, now, before);
+      before = now;
+    });
+  }
+  t.match(recorder.status, { connected: true, code: undefined, nacks: [] });
+  t.strictSame(Object.values(recorder.status!.complete), [true, true, true, true]);
+  const asked = server.received.filter(({ kind }) => kind === 'endpoints').flatMap(({ request }) => request.resourceNamesUnsubscribe);
+  t.ok(asked.includes('outbound|5000||helloworld.default.svc.cluster.local'), 'names of clusters that went are given up');
 });
 
 t.test('a new cluster is not settled before its endpoints came', { skip }, async (t) => {

@@ -4,13 +4,15 @@ import { Cluster, Cluster_DiscoveryType } from '../../../daemon/proto/envoy/conf
 import { ClusterLoadAssignment } from '../../../daemon/proto/envoy/config/endpoint/v3/endpoint.js';
 import { Listener } from '../../../daemon/proto/envoy/config/listener/v3/listener.js';
 import { RouteConfiguration } from '../../../daemon/proto/envoy/config/route/v3/route.js';
-import { HttpConnectionManager } from '../../../daemon/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import { Resource } from '../../../daemon/proto/envoy/service/discovery/v3/discovery.js';
 import type { Any } from '../../../daemon/proto/google/protobuf/any.js';
 import { describeRejections } from '../../../daemon/xds/answer.js';
-import { ResourceStore } from '../../../daemon/xds/store.js';
+import { whole } from '../../../daemon/model/slices.js';
+import type { ResourceKind } from '../../../daemon/xds/kinds.js';
+import { ResourceStore, type Outcome } from '../../../daemon/xds/store.js';
 import { packed } from '../../helpers/adsServer.js';
 import { plainValidators } from '../../helpers/xdsRecorder.js';
+import { httpListener } from './resources.js';
 
 const eds = (name: string, serviceName = ''): Any =>
   packed.cluster(Cluster.fromPartial({ name, clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.EDS }, edsClusterConfig: { serviceName } }));
@@ -21,17 +23,19 @@ const assignment = (clusterName: string, port = 80): Any =>
       endpoints: [{ lbEndpoints: [{ hostIdentifier: { $case: 'endpoint', value: { address: { address: { $case: 'socketAddress', value: { address: '192.0.2.1', portSpecifier: { $case: 'portValue', value: port } } } } } } }] }],
     }),
   );
-const http = (name: string, routes: string): Any => {
-  const manager = HttpConnectionManager.fromPartial({ routeSpecifier: { $case: 'rds', value: { routeConfigName: routes } } });
-  const typeUrl = 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
-  const value = Buffer.from(HttpConnectionManager.encode(manager).finish());
-  return packed.listener(Listener.fromPartial({ name, filterChains: [{ filters: [{ configType: { $case: 'typedConfig', value: { typeUrl, value } } }] }] }));
-};
+const http = (name: string, routes: string): Any => httpListener(name, routes);
 const table = (name: string, host = '*'): Any => packed.route(RouteConfiguration.fromPartial({ name, virtualHosts: [{ domains: [host] }] }));
 const garbage = (typeUrl: string): Any => ({ typeUrl, value: Buffer.from([0xff, 0xff, 0xff, 0xff]) });
 
-const filled = (): ResourceStore => {
-  const store = new ResourceStore(plainValidators);
+/** Takes answers of state-of-the-world discovery at one go. */
+class Store extends ResourceStore {
+  apply(kind: ResourceKind, resources: readonly Any[]): Outcome {
+    return this.take(whole(this.open({ kind, version: '', nonce: '', resources: resources.map((any) => ({ any, named: undefined })), removed: undefined })));
+  }
+}
+
+const filled = (): Store => {
+  const store = new Store(plainValidators);
   store.apply('clusters', [eds('a'), eds('b', 'b-service'), eds('c')]);
   store.apply('listeners', [http('l', 'r')]);
   store.apply('endpoints', [assignment('a'), assignment('b-service'), assignment('c')]);
@@ -90,7 +94,7 @@ t.test('a resource that goes back to earlier bytes is taken again', async (t) =>
 });
 
 t.test('a bad resource leaves the good ones of its answer alone and keeps its own last good version', async (t) => {
-  const store = new ResourceStore({ ...plainValidators, clusters: ({ edsClusterConfig }) => (edsClusterConfig?.serviceName === 'wrong' ? 'wrong service' : undefined) });
+  const store = new Store({ ...plainValidators, clusters: ({ edsClusterConfig }) => (edsClusterConfig?.serviceName === 'wrong' ? 'wrong service' : undefined) });
   store.apply('clusters', [eds('a'), eds('b')]);
   const { rejected } = store.apply('clusters', [eds('a', 'wrong'), eds('c')]);
   t.strictSame(rejected, [{ name: 'a', reason: 'wrong service' }]);
@@ -113,7 +117,7 @@ t.test('a name that is there twice is refused: which one is meant cannot be know
 });
 
 t.test('answered: held, or refused', async (t) => {
-  const store = new ResourceStore(plainValidators);
+  const store = new Store(plainValidators);
   store.apply('clusters', [eds('bad-one-of-eds', 'bad-service'), eds('fine', 'bad-service'), eds('x')]);
   t.notOk(store.answered('endpoints', 'bad-service'));
   store.apply('endpoints', [assignment('bad-service'), assignment('bad-stranger')]);
@@ -130,7 +134,7 @@ for (const [what, resource, reason] of [
   ['in an empty wrapper', { typeUrl: 'type.googleapis.com/envoy.service.discovery.v3.Resource', value: Buffer.alloc(0) }, /is of type ""/],
 ] as const) {
   t.test(`refuses a resource ${what}`, async (t) => {
-    const { rejected } = new ResourceStore(plainValidators).apply('clusters', [resource]);
+    const { rejected } = new Store(plainValidators).apply('clusters', [resource]);
     t.match(rejected, [{ reason }]);
   });
 }
@@ -138,11 +142,11 @@ for (const [what, resource, reason] of [
 t.test('a listener whose connection manager is garbage is refused', async (t) => {
   const typed = { typeUrl: 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', value: Buffer.from([0xff]) };
   const listener = packed.listener(Listener.fromPartial({ name: 'l', filterChains: [{ filters: [{ configType: { $case: 'typedConfig', value: typed } }] }] }));
-  t.match(new ResourceStore(plainValidators).apply('listeners', [listener]).rejected, [{ name: 'l' }]);
+  t.match(new Store(plainValidators).apply('listeners', [listener]).rejected, [{ name: 'l' }]);
 });
 
 t.test('a wrapped resource is opened', async (t) => {
-  const store = new ResourceStore(plainValidators);
+  const store = new Store(plainValidators);
   const value = Buffer.from(Resource.encode(Resource.fromPartial({ name: 'a', resource: eds('a') })).finish());
   store.apply('clusters', [{ typeUrl: 'type.googleapis.com/envoy.service.discovery.v3.Resource', value }]);
   t.ok(store.snapshot().clusters.has('a'));
@@ -158,17 +162,17 @@ t.test('host names of STRICT_DNS and LOGICAL_DNS clusters are collected, address
       }),
     );
   const { STRICT_DNS, LOGICAL_DNS, STATIC } = Cluster_DiscoveryType;
-  const store = new ResourceStore(plainValidators);
+  const store = new Store(plainValidators);
   store.apply('clusters', [dns('a', STRICT_DNS, 'a.example'), dns('b', LOGICAL_DNS, 'b.example'), dns('c', STATIC, 'c.example'), dns('d', STRICT_DNS, '192.0.2.1')]);
   t.strictSame([...store.hosts], ['a.example', 'b.example']);
 });
 
 t.test('files are the whole of every kind, asked for or not', async (t) => {
-  const store = new ResourceStore(plainValidators);
-  const outcomes = store.load({ clusters: [], endpoints: [assignment('a'), assignment('bad')], listeners: [], routes: [table('r')] });
+  const store = new Store(plainValidators);
+  const outcomes = whole(store.load({ clusters: [], endpoints: [assignment('a'), assignment('bad')], listeners: [], routes: [table('r')] }));
   t.match(outcomes.endpoints.rejected, [{ name: 'bad' }]);
   t.strictSame([...store.snapshot().endpoints.keys()], ['a']);
-  store.load({ clusters: [], endpoints: [], listeners: [], routes: [] });
+  whole(store.load({ clusters: [], endpoints: [], listeners: [], routes: [] }));
   t.equal(store.snapshot().endpoints.size, 0);
 });
 

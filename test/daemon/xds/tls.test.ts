@@ -28,7 +28,7 @@ async function begin(t: Test, files: Files, options: AdsServerOptions = { tls: c
   const recorder = new XdsRecorder();
   const { rootCert = certificates.rootFile, token = file('token') } = files;
   const source = createXdsSource(
-    { address: server.address, plaintext: false, rootCert, token, env: { POD_NAME: 'n', INSTANCE_IP: '192.0.2.1' }, validators: plainValidators },
+    { address: server.address, plaintext: false, protocol: 'sotw' as const, rootCert, token, env: { POD_NAME: 'n', INSTANCE_IP: '192.0.2.1' }, validators: plainValidators },
     recorder,
     { clock: systemClock, random: () => 0, lookup: lookupAll },
   );
@@ -61,7 +61,7 @@ t.test('the token never goes over a connection without TLS', async (t) => {
   const server = new AdsServer();
   await server.start();
   t.teardown(() => server.stop());
-  const options = { address: server.address, plaintext: true, rootCert: certificates.rootFile, token: file('token'), env: { POD_NAME: 'n' }, validators: plainValidators };
+  const options = { address: server.address, plaintext: true, protocol: 'sotw' as const, rootCert: certificates.rootFile, token: file('token'), env: { POD_NAME: 'n' }, validators: plainValidators };
   const source = createXdsSource(options, new XdsRecorder());
   t.teardown(() => source.stop());
   source.start();

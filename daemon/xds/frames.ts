@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash, hash } from 'node:crypto';
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import type { Slices } from '../model/slices.js';
+import { RouteConfiguration } from '../proto/envoy/config/route/v3/route.js';
+import { VirtualHost } from '../proto/envoy/config/route/v3/route_components.js';
+
+/** Resources in one answer: the maps hold less. Each takes memory, however few bytes it has on the wire. */
+export const MOST_RESOURCES = 1 << 20;
+
+/** Field numbers: envoy/service/discovery/v3/discovery.proto (both kinds of response), envoy/config/route/v3/route.proto. */
+const RESOURCES = 2;
+const VIRTUAL_HOSTS = 2;
+
+/**
+ * Reads a message in slices: the elements of its one long field one by one, all other fields at the end.
+ *
+ * @throws when the bytes are no such message, or hold more than `most` elements.
+ */
+export function* readLong<T, E>(bytes: Uint8Array, field: number, most: number, element: (bytes: Uint8Array) => E, rest: (bytes: Uint8Array) => T): Slices<{ readonly message: T; readonly elements: E[] }> {
+  const reader = new BinaryReader(bytes);
+  const elements: E[] = [];
+  const others: Uint8Array[] = [];
+  while (reader.pos < reader.len) {
+    const start = reader.pos;
+    const [number, type] = reader.tag();
+    if (number === field && type === WireType.LengthDelimited) {
+      if (elements.length === most) throw new Error(`it holds more than ${most} elements`);
+      elements.push(element(reader.bytes()));
+      yield;
+    } else {
+      reader.skip(type, number);
+      others.push(bytes.subarray(start, reader.pos));
+    }
+  }
+  return { message: rest(Buffer.concat(others)), elements };
+}
+
+/** Reads a DiscoveryResponse or a DeltaDiscoveryResponse. */
+export function* readResponse<T extends { resources: E[] }, E>(bytes: Uint8Array, element: (bytes: Uint8Array) => E, rest: (bytes: Uint8Array) => T): Slices<T> {
+  const { message, elements } = yield* readLong(bytes, RESOURCES, MOST_RESOURCES, element, rest);
+  message.resources = elements;
+  return message;
+}
+
+/** A route table of a large mesh holds the virtual hosts of all services: tens of megabytes in one resource. */
+export function* readRouteConfiguration(bytes: Uint8Array): Slices<RouteConfiguration> {
+  const { message, elements } = yield* readLong(bytes, VIRTUAL_HOSTS, Infinity, (host) => VirtualHost.decode(host), (other) => RouteConfiguration.decode(other));
+  message.virtualHosts = elements;
+  return message;
+}
+
+/** Bytes that are hashed at one go: about a millisecond. */
+const HASHED_AT_ONCE = 1 << 20;
+
+/** A digest by which equal bytes are known. */
+export function* digestOf(bytes: Uint8Array): Slices<string> {
+  if (bytes.length <= HASHED_AT_ONCE) return hash('sha256', bytes, 'base64');
+  const sha256 = createHash('sha256');
+  for (let from = 0; from < bytes.length; from += HASHED_AT_ONCE) {
+    sha256.update(bytes.subarray(from, from + HASHED_AT_ONCE));
+    yield;
+  }
+  return sha256.digest('base64');
+}
