@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createImage, plan, type Image } from './diff/plan.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createImage, planInSlices, type Image } from './diff/plan.js';
 import type { MapContents, Operation } from './diff/operations.js';
 import type { Logger } from './log.js';
-import { createModelBuilder } from './model/build.js';
+import { createSlicedBuilder } from './model/build.js';
 import type { Resources } from './model/resources.js';
 import type { MeshModel, NotEnforced } from './model/types.js';
+import { inSlices } from './slices.js';
 import type { Complete } from './xds/source.js';
 
 /** The part of the data plane that the applier needs. */
@@ -41,17 +43,23 @@ interface Submission {
   readonly complete: Complete;
 }
 
+/**
+ * After a change was applied, the next waits as long as that one took, and no longer than this in milliseconds: what comes
+ * meanwhile is taken together, so that a flood of pushes costs half a processor at most. A change that comes alone does not wait.
+ */
+const LONGEST_REST_MS = 250;
+
 const all = (c: Complete): boolean => c.listeners && c.routes && c.clusters && c.endpoints;
 
 /**
- * Keeps the maps equal to the newest resources. One change is written at a time; what arrives meanwhile is
- * taken together, so that a flood of pushes costs as many writes as the kernel can take.
+ * Keeps the maps equal to the newest resources. One change is written at a time, in slices; what arrives meanwhile is
+ * taken together.
  */
 export class Applier {
   readonly #maps: MapWriter;
   readonly #log: Logger;
   readonly #onApplied: (applied: Applied) => void | Promise<void>;
-  readonly #build = createModelBuilder();
+  readonly #build = createSlicedBuilder();
   #image: Image;
   #next: Submission | undefined;
   #running: Promise<void> | undefined;
@@ -97,7 +105,9 @@ export class Applier {
       while (this.#next) {
         const submission = this.#next;
         this.#next = undefined;
+        const began = performance.now();
         await this.#apply(submission);
+        await sleep(Math.min(performance.now() - began, LONGEST_REST_MS));
       }
     } finally {
       this.#running = undefined;
@@ -107,7 +117,7 @@ export class Applier {
   async #apply({ resources, complete }: Submission): Promise<void> {
     const started = performance.now();
     try {
-      const model = this.#build(this.#applied.stale ? withoutUnanswered(resources, complete) : resources);
+      const model = await inSlices(this.#build(this.#applied.stale ? withoutUnanswered(resources, complete) : resources));
       const { operations, notEnforced } = await this.#write(model, complete);
       this.#applied = {
         model: notEnforced.length === 0 ? model : { ...model, notEnforced: [...model.notEnforced, ...notEnforced] },
@@ -129,10 +139,11 @@ export class Applier {
 
   /** @returns number of operations, and what a map has no room for */
   async #write(model: MeshModel, complete: Complete): Promise<{ operations: number; notEnforced: readonly NotEnforced[] }> {
-    const { operations, image, notEnforced } = plan(this.#image, model, {
+    const work = planInSlices(this.#image, model, {
       mostAutomata: this.#maps.mostAutomata,
       sweep: { frontends: complete.listeners && complete.routes, clusters: complete.clusters && complete.endpoints, shared: !this.#sharing },
     });
+    const { operations, image, notEnforced } = await inSlices(work);
     await this.#maps.apply(operations);
     this.#image = image;
     return { operations: operations.length, notEnforced };

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { LOOKS, whole } from '../model/slices.js';
+import type { Slices } from '../model/slices.js';
 import { undecided } from '../model/routing/stringMatch.js';
 import type { Frontend, MeshModel, NotEnforced } from '../model/types.js';
 import { AutomatonTable } from './automata.js';
@@ -56,13 +58,18 @@ interface Work {
  *
  * @throws RangeError when the ids of a kind are used up.
  */
-export function plan(image: Image, model: MeshModel, { sweep, mostAutomata = Infinity }: PlanOptions): Plan {
+export function plan(image: Image, model: MeshModel, options: PlanOptions): Plan {
+  return whole(planInSlices(image, model, options));
+}
+
+/** The same in slices. Neither image nor model changes by it. */
+export function* planInSlices(image: Image, model: MeshModel, { sweep, mostAutomata = Infinity }: PlanOptions): Slices<Plan> {
   const work: Work = { schedule: new Schedule(), ids: new IdAllocator(image.nextIds, image.namedIds), image, model, sweep };
-  const { clusters, renumbered, gone } = planClusters(work);
+  const { clusters, renumbered, gone } = yield* planClusters(work);
   const clusterIds: ClusterIds = (name) => clusters.get(storedName(name))?.id ?? 0;
   const automata = new AutomatonTable(work.schedule, work.ids, image.automata, image.orphans.filter(isOfAutomaton).length, mostAutomata);
-  const routes = planRouteTables({ ...work, automata, clusterIds, renumbered }, image.routeTables, model.routeTables, sweep, gone);
-  const { frontends, listeners } = planFrontends(work, { clusterIds, renumbered, gone, ...routes });
+  const routes = yield* planRouteTables({ ...work, automata, clusterIds, renumbered }, image.routeTables, model.routeTables, sweep, gone);
+  const { frontends, listeners } = yield* planFrontends(work, { clusterIds, renumbered, gone, ...routes });
   const keptAutomata = automata.finish();
   const nextIds = work.ids.next;
   const source = frontends.size === model.frontends.size ? model.frontends : undefined;
@@ -93,7 +100,7 @@ interface PlannedClusters {
   readonly gone: ReadonlySet<number>;
 }
 
-function planClusters({ schedule, ids, image, model, sweep }: Work): PlannedClusters {
+function* planClusters({ schedule, ids, image, model, sweep }: Work): Slices<PlannedClusters> {
   const changed = new Map<string, ClusterImage>();
   const renumbered = new Set<string>();
   const gone = new Set<number>();
@@ -103,7 +110,9 @@ function planClusters({ schedule, ids, image, model, sweep }: Work): PlannedClus
     const before = image.clusters.get(name);
     if (before) kept += 1;
     else renumbered.add(name);
-    if (before?.source !== cluster) changed.set(name, planCluster(schedule, ids, before, cluster, name));
+    const current = before?.source === cluster;
+    if (!current) changed.set(name, planCluster(schedule, ids, before, cluster, name));
+    if (!current || kept % LOOKS === 0) yield;
   }
   const removed = sweep.clusters && kept < image.clusters.size ? absent(image.clusters, model.clusters) : [];
   for (const [name, before] of removed) {
@@ -140,12 +149,13 @@ interface Led extends PlannedRouteTables {
   readonly gone: ReadonlySet<number>;
 }
 
-function planFrontends({ schedule, ids, image, model, sweep }: Work, led: Led): PlannedFrontends {
+function* planFrontends({ schedule, ids, image, model, sweep }: Work, led: Led): Slices<PlannedFrontends> {
   if (model.frontends === image.source && led.renumbered.size === 0 && led.renumberedTables.size === 0) return image;
   const listeners = new ListenerTable(schedule, ids, image.listeners);
   const changed = new Map<string, FrontendImage>();
-  let kept = 0;
+  let [kept, looked] = [0, 0];
   for (const [key, frontend] of model.frontends) {
+    if ((looked += 1) % LOOKS === 0) yield;
     const before = image.frontends.get(key);
     if (before) kept += 1;
     if (before?.source === frontend && !leadsElsewhere(frontend, led)) continue;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Slices } from '../model/slices.js';
 import type { RouteTable } from '../model/routeTable.js';
 import type { RouteTableImage } from './image.js';
 import { storedName } from './names.js';
@@ -20,20 +21,20 @@ export interface PlannedRouteTables {
  *
  * @param sweep whether tables that the model does not have are removed; otherwise they stay, without the clusters in `gone`.
  */
-export function planRouteTables(
+export function* planRouteTables(
   work: ProgramWork,
   before: ReadonlyMap<string, RouteTableImage>,
   wanted: ReadonlyMap<string, RouteTable>,
   sweep: { readonly frontends: boolean },
   gone: ReadonlySet<number>,
-): PlannedRouteTables {
+): Slices<PlannedRouteTables> {
   const tables = new Map<string, RouteTableImage>();
   for (const [modelName, table] of wanted) {
     const name = storedName(modelName);
     const held = before.get(name);
     const known = held?.ignorePort === table.ignorePort ? held : undefined;
     const same = known?.source === table && work.renumbered.size === 0 && !(work.automata.hasRoom && known.roomless);
-    tables.set(name, same ? known : planRouteTable(work, known, table, name));
+    tables.set(name, same ? known : yield* planRouteTable(work, known, table, name));
   }
   for (const [name, held] of before) {
     const after = tables.get(name);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { HostDomain, RoutedHost, RouteTable } from '../model/routeTable.js';
+import { whole } from '../model/slices.js';
+import type { Slices } from '../model/slices.js';
 import type { RouteTableImage, VhostImage } from './image.js';
 import { storedName } from './names.js';
 import { planProgram, programWithoutClusters, removeProgram, type ProgramWork } from './programs.js';
@@ -12,15 +14,19 @@ import { planProgram, programWithoutClusters, removeProgram, type ProgramWork } 
  * - Where one moves, a virtual host that changes is written beside the old one, and its domains move there one by one.
  * - Domains are written in the order in which they are looked up, and removed in reverse.
  */
-export function planRouteTable(work: ProgramWork, before: RouteTableImage | undefined, table: RouteTable, name: string): RouteTableImage {
+export function* planRouteTable(work: ProgramWork, before: RouteTableImage | undefined, table: RouteTable, name: string): Slices<RouteTableImage> {
   const id = before?.id ?? work.ids.take('routes');
   if (!before) work.schedule.name({ kind: 'routes', id }, name);
-  const hosts = namedHosts(table);
+  const hosts = yield* namedHosts(table);
   const inPlace = before !== undefined && sameDomains(before, hosts);
-  const vhosts = new Map([...hosts].map(([key, host]) => [key, planVhost(work, before?.vhosts.get(key), host, key, inPlace)]));
+  const vhosts = new Map<string, VhostImage>();
+  for (const [key, host] of hosts) {
+    vhosts.set(key, planVhost(work, before?.vhosts.get(key), host, key, inPlace));
+    yield;
+  }
   const roomless = [...vhosts.values()].some(({ program }) => program.roomless.length > 0);
   const after = { id, ignorePort: table.ignorePort, vhosts, roomless, source: table };
-  if (!inPlace) planDomains(work, before, after);
+  if (!inPlace) yield* planDomains(work, before, after);
   const kept = new Set([...vhosts.values()].map((vhost) => vhost.id));
   for (const vhost of before?.vhosts.values() ?? []) if (!kept.has(vhost.id)) removeVhost(work, vhost);
   return after;
@@ -29,7 +35,7 @@ export function planRouteTable(work: ProgramWork, before: RouteTableImage | unde
 /** Plans the removal of a table that no frontend leads to any more. */
 export function planRouteTableRemoval(work: ProgramWork, before: RouteTableImage): void {
   work.schedule.removeRoutes(before.id);
-  for (const { domain } of domainsOf(before).values()) if (domain.kind !== 'any') work.schedule.removeOldDomain({ routes: before.id, kind: domain.kind, text: domain.text });
+  for (const { domain } of whole(domainsOf(before)).values()) if (domain.kind !== 'any') work.schedule.removeOldDomain({ routes: before.id, kind: domain.kind, text: domain.text });
   for (const vhost of before.vhosts.values()) removeVhost(work, vhost);
   work.schedule.removeName({ kind: 'routes', id: before.id });
 }
@@ -52,7 +58,7 @@ type NamedHost = Pick<RoutedHost, 'domains' | 'program'>;
  * Virtual hosts by stored name, which begins with that of the table. A domain that several have is the first one's, and
  * who has none is left out. Names are unique in a RouteConfiguration; where they are not, the later ones are numbered.
  */
-function namedHosts({ name: table, virtualHosts }: RouteTable): Map<string, NamedHost> {
+function* namedHosts({ name: table, virtualHosts }: RouteTable): Slices<Map<string, NamedHost>> {
   const named = new Map<string, NamedHost>();
   const taken = new Set<string>();
   for (const { name, domains, program } of virtualHosts) {
@@ -61,6 +67,7 @@ function namedHosts({ name: table, virtualHosts }: RouteTable): Map<string, Name
     let key = storedName(`${table} ${name}`);
     for (let n = 2; named.has(key); n += 1) key = storedName(`${table} ${name} (${n})`);
     if (own.length > 0) named.set(key, { domains: own.length === domains.length ? domains : own, program });
+    yield;
   }
   return named;
 }
@@ -88,9 +95,12 @@ interface OwnedDomain {
 
 const keyOf = ({ kind, text }: HostDomain): string => `${kind} ${text}`;
 
-function domainsOf(table: Pick<RouteTableImage, 'vhosts'> | undefined): Map<string, OwnedDomain> {
+function* domainsOf(table: Pick<RouteTableImage, 'vhosts'> | undefined): Slices<Map<string, OwnedDomain>> {
   const owned = new Map<string, OwnedDomain>();
-  for (const { id, domains } of table?.vhosts.values() ?? []) for (const domain of domains) owned.set(keyOf(domain), { domain, vhost: id });
+  for (const { id, domains } of table?.vhosts.values() ?? []) {
+    for (const domain of domains) owned.set(keyOf(domain), { domain, vhost: id });
+    yield;
+  }
   return owned;
 }
 
@@ -110,20 +120,35 @@ const ANY = keyOf({ kind: 'any', text: '' });
 /** The order in which domains are looked up: the first that matches a host is its virtual host. */
 const RANK = { exact: 0, suffix: 1, prefix: 2, any: 3 } as const;
 
-function inOrderOfLookup(domains: Iterable<OwnedDomain>): OwnedDomain[] {
-  return [...domains].sort(({ domain: a }, { domain: b }) => RANK[a.kind] - RANK[b.kind] || b.text.length - a.text.length);
+/** By kind, and in a kind the longer first: put into classes, since a table has more domains than can be sorted at one go. */
+function* inOrderOfLookup(domains: Iterable<OwnedDomain>): Slices<OwnedDomain[]> {
+  const classes = new Map<number, OwnedDomain[]>();
+  for (const owned of domains) {
+    const { kind, text } = owned.domain;
+    const place = RANK[kind] * LONGEST_TEXT - Math.min(text.length, LONGEST_TEXT - 1);
+    const others = classes.get(place);
+    if (others) others.push(owned);
+    else classes.set(place, [owned]);
+    yield;
+  }
+  return [...classes].sort(([a], [b]) => a - b).flatMap(([, members]) => members);
 }
 
-function planDomains({ schedule }: ProgramWork, before: RouteTableImage | undefined, after: RouteTableImage): void {
-  const [old, wanted] = [domainsOf(before), domainsOf(after)];
-  for (const { domain, vhost } of inOrderOfLookup(wanted.values())) {
+/** More than any domain has that finds room in a map. */
+const LONGEST_TEXT = 1 << 16;
+
+function* planDomains({ schedule }: ProgramWork, before: RouteTableImage | undefined, after: RouteTableImage): Slices<void> {
+  const [old, wanted] = [yield* domainsOf(before), yield* domainsOf(after)];
+  for (const { domain, vhost } of yield* inOrderOfLookup(wanted.values())) {
     if (domain.kind !== 'any' && old.get(keyOf(domain))?.vhost !== vhost) schedule.domain({ routes: after.id, kind: domain.kind, text: domain.text }, vhost);
+    yield;
   }
   const any = wanted.get(ANY)?.vhost ?? 0;
   const record = { any, ignorePort: after.ignorePort };
   if (!before || (any !== 0 && any !== old.get(ANY)?.vhost)) schedule.routes(after.id, record);
   else if (any === 0 && old.has(ANY)) schedule.withdrawAny(after.id, record);
-  for (const { domain } of inOrderOfLookup(old.values()).reverse()) {
-    if (domain.kind !== 'any' && !wanted.has(keyOf(domain))) schedule.removeDomain({ routes: after.id, kind: domain.kind, text: domain.text });
+  const gone = [...old.values()].filter(({ domain }) => domain.kind !== 'any' && !wanted.has(keyOf(domain)));
+  for (const { domain } of (yield* inOrderOfLookup(gone)).reverse()) {
+    if (domain.kind !== 'any') schedule.removeDomain({ routes: after.id, kind: domain.kind, text: domain.text });
   }
 }

@@ -13,9 +13,11 @@ import { lastOnly, Memory } from './memory.js';
 import type { Built, Update } from './memory.js';
 import { Findings } from './notEnforced.js';
 import type { Resources } from './resources.js';
-import { readRoutes } from './routes.js';
+import { readRoutesInSlices } from './routes.js';
 import type { Routes } from './routes.js';
 import type { RouteTable } from './routeTable.js';
+import { whole } from './slices.js';
+import type { Slices } from './slices.js';
 import type { Cluster, Frontend, MeshModel, NotEnforced } from './types.js';
 
 interface BuiltCluster extends Built<ClusterProto> {
@@ -42,6 +44,12 @@ interface BuiltRoutes extends Built<RouteConfiguration> {
  * objects. Nothing in a resource makes it throw: what it cannot use is listed as not enforced.
  */
 export function createModelBuilder(): (resources: Resources) => MeshModel {
+  const build = createSlicedBuilder();
+  return (resources) => whole(build(resources));
+}
+
+/** The same in slices. One model at a time: the next is begun when the one before is done. */
+export function createSlicedBuilder(): (resources: Resources) => Slices<MeshModel> {
   const clusters = new Memory<ClusterProto, BuiltCluster>();
   const listeners = new Memory<Listener, BuiltListener>();
   const routes = new Memory<RouteConfiguration, BuiltRoutes>();
@@ -50,14 +58,14 @@ export function createModelBuilder(): (resources: Resources) => MeshModel {
   const hashedOf = rememberHashed();
   const listsOf = [lastOnly(itemsOf), lastOnly(itemsOf), lastOnly(itemsOf)] as const;
 
-  return (resources) => {
-    const builtRoutes = routes.update(resources.routes, () => true, makeRoutes);
+  return function* (resources) {
+    const builtRoutes = yield* routes.update(resources.routes, () => true, makeRoutes);
     const meaning = (name: string): ClusterMeaning => meaningOf(name, resources.clusters.get(name));
     const routesOf = (name: string): Routes | undefined => builtRoutes.built.get(name)?.routes;
-    const builtListeners = listeners.update(resources.listeners, (built) => isCurrentListener(built, routesOf, meaning), (proto, before) => makeListener(proto, before, routesOf, meaning));
+    const builtListeners = yield* listeners.update(resources.listeners, (built) => isCurrentListener(built, routesOf, meaning), (proto, before) => makeListener(proto, before, routesOf, meaning));
     const { frontends, routeTables, doubles } = frontendsOf(builtListeners);
     const hashed = hashedOf(builtListeners, builtRoutes);
-    const builtClusters = clusters.update(resources.clusters, (built) => isCurrentCluster(built, resources, hashed), (proto) => makeCluster(proto, resources, hashed));
+    const builtClusters = yield* clusters.update(resources.clusters, (built) => isCurrentCluster(built, resources, hashed), (proto) => makeCluster(proto, resources, hashed));
     return {
       frontends,
       clusters: clustersOf(builtClusters),
@@ -129,7 +137,7 @@ function isCurrentCluster({ proto, assignment, resolved, bySource }: BuiltCluste
   return assignment === assignmentOf(proto, resources);
 }
 
-function makeCluster(proto: ClusterProto, resources: Resources, hashed: ReadonlySet<string>): BuiltCluster {
+function* makeCluster(proto: ClusterProto, resources: Resources, hashed: ReadonlySet<string>): Slices<BuiltCluster> {
   const findings = new Findings('cluster', proto.name);
   const endpointFindings = new Findings('endpoints', proto.edsClusterConfig?.serviceName || proto.name);
   const assignment = assignmentOf(proto, resources);
@@ -143,9 +151,9 @@ function makeCluster(proto: ClusterProto, resources: Resources, hashed: Readonly
   return { proto, assignment, resolved, bySource, cluster, notEnforced: [...findings.list(), ...endpointFindings.list()] };
 }
 
-function makeRoutes(proto: RouteConfiguration, before: BuiltRoutes | undefined): BuiltRoutes {
+function* makeRoutes(proto: RouteConfiguration, before: BuiltRoutes | undefined): Slices<BuiltRoutes> {
   const findings = new Findings('route', proto.name);
-  const routes = readRoutes(proto, { name: proto.name, prefix: '' }, before?.routes, findings);
+  const routes = yield* readRoutesInSlices(proto, { name: proto.name, prefix: '' }, before?.routes, findings);
   return { proto, routes, notEnforced: findings.list() };
 }
 
@@ -158,7 +166,7 @@ function isCurrentListener({ routes, meanings }: BuiltListener, routesOf: Routes
   return true;
 }
 
-function makeListener(proto: Listener, before: BuiltListener | undefined, routesOf: RoutesOf, meaning: MeaningOf): BuiltListener {
+function* makeListener(proto: Listener, before: BuiltListener | undefined, routesOf: RoutesOf, meaning: MeaningOf): Slices<BuiltListener> {
   const findings = new Findings('listener', proto.name);
   const routes = new Map<string, Routes | undefined>();
   const meanings = new Map<string, ClusterMeaning>();

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { LOOKS } from './slices.js';
+import type { Slices } from './slices.js';
 import type { NotEnforced } from './types.js';
 
 /** What was made of one resource. */
@@ -26,13 +28,15 @@ export class Memory<P, B extends Built<P>> {
    * @returns the same object as last time if nothing changed, so that what is derived from it can be kept too. Its map
    * changes with the next call.
    */
-  update(protos: ReadonlyMap<string, P>, isCurrent: (built: B) => boolean, make: (proto: P, before: B | undefined) => B): Update<B> {
+  *update(protos: ReadonlyMap<string, P>, isCurrent: (built: B) => boolean, make: (proto: P, before: B | undefined) => Slices<B>): Slices<Update<B>> {
     const changed = new Map<string, B>();
-    let kept = 0;
+    let [kept, looked] = [0, 0];
     for (const [name, proto] of protos) {
       const known = this.#built.get(name);
       if (known) kept += 1;
-      if (known?.proto !== proto || !isCurrent(known)) changed.set(name, make(proto, known));
+      const current = known?.proto === proto && isCurrent(known);
+      if (!current) changed.set(name, yield* make(proto, known));
+      if (!current || (looked += 1) % LOOKS === 0) yield;
     }
     const removed = kept === this.#built.size ? [] : [...this.#built.keys()].filter((name) => !protos.has(name));
     if (changed.size === 0 && removed.length === 0) return this.#update;

@@ -10,6 +10,8 @@ import type { RoutedHost, RouteTable } from './routeTable.js';
 import { domainKey } from './routing/hostDomains.js';
 import type { ReadDomain } from './routing/hostDomains.js';
 import { buildHost } from './routing/virtualHost.js';
+import { whole } from './slices.js';
+import type { Slices } from './slices.js';
 import { targetKey } from './target.js';
 import type { Target } from './types.js';
 
@@ -42,7 +44,12 @@ export interface Place {
 }
 
 /** @param before what was made of it the last time: virtual hosts that did not change keep their programs. */
-export function readRoutes(config: RouteConfiguration, { name, prefix }: Place, before: Routes | undefined, findings: Findings): Routes {
+export function readRoutes(config: RouteConfiguration, place: Place, before: Routes | undefined, findings: Findings): Routes {
+  return whole(readRoutesInSlices(config, place, before, findings));
+}
+
+/** The same in slices: a table may hold the virtual hosts of all services. */
+export function* readRoutesInSlices(config: RouteConfiguration, { name, prefix }: Place, before: Routes | undefined, findings: Findings): Slices<Routes> {
   const programs = new Map(before?.table.virtualHosts.map((host) => [host.name, host.program]));
   const taken = new Set<string>();
   const addresses: AddressDecision[] = [];
@@ -52,7 +59,7 @@ export function readRoutes(config: RouteConfiguration, { name, prefix }: Place, 
   listRouteConfiguration(config, prefix.slice(0, -1), findings);
   for (const proto of config.virtualHosts) {
     const path = `${prefix}virtualHosts[${proto.name}]`;
-    const host = buildHost(proto, path, programs.get(proto.name), findings);
+    const host = yield* buildHost(proto, path, programs.get(proto.name), findings);
     for (const target of host.targets) targets.add(targetKey(target));
     const domains = untaken(host.domains, taken, path, findings);
     virtualHosts.push({ name: proto.name, domains: domains.map(({ domain }) => domain), program: host.program });

@@ -70,6 +70,19 @@ t.test('what comes while a write is under way is taken together', async (t) => {
   t.match(slots, [{ value: { primary: { address: '10.0.0.4' } } }]);
 });
 
+t.test('a flood of changes costs few writes, and the last one is in force', async (t) => {
+  const maps = new Recorder();
+  const applier = new Applier(maps, undefined, silent, () => undefined);
+  const CHANGES = 200;
+  for (let last = 1; last <= CHANGES; last += 1) {
+    applier.submit(service(`10.0.0.${last}:80`), all);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await applier.idle();
+  t.ok(maps.batches.length < CHANGES / 2, `${maps.batches.length} writes for ${CHANGES} changes`);
+  t.match(maps.batches.at(-1)!.filter((operation) => operation.op === 'put' && operation.map === 'km_slot'), [{ value: { primary: { address: `10.0.0.${CHANGES}` } } }]);
+});
+
 t.test('a write that fails keeps what was in force, and the next one starts from what the maps hold', async (t) => {
   const maps = new Recorder();
   const applier = new Applier(maps, undefined, silent, () => undefined);

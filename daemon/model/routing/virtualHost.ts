@@ -4,6 +4,7 @@ import type { Listing } from '../notEnforced.js';
 import { listVirtualHost } from '../routeFeatures.js';
 import { MAX_WALK } from '../routeTable.js';
 import type { RouteProgram } from '../routeTable.js';
+import type { Slices } from '../slices.js';
 import { targetKey } from '../target.js';
 import type { Target } from '../types.js';
 import { longestWalk, sameProgram } from './graph.js';
@@ -28,10 +29,10 @@ export interface BuiltHost {
  * @param before the program that was made of it the last time. A route table is sent as a whole when one of its virtual
  * hosts changes; the others keep their programs, so that no step of them is written again.
  */
-export function buildHost(proto: VirtualHost, path: string, before: RouteProgram | undefined, findings: Listing): BuiltHost {
+export function* buildHost(proto: VirtualHost, path: string, before: RouteProgram | undefined, findings: Listing): Slices<BuiltHost> {
   listVirtualHost(proto, path, findings);
   const domains = readDomains(proto.domains, path, findings);
-  const routes = proto.matcher ? [] : readRoutes(proto.routes, path, findings);
+  const routes = proto.matcher ? [] : yield* readRoutes(proto.routes, path, findings);
   const made = proto.matcher ? ofMatcherTree(path, findings) : programOf(routes);
   const program = before && sameProgram(before, made) ? before : made;
   if (longestWalk(program) > MAX_WALK) findings.once('long_program', path, `requests for which more than ${MAX_WALK} steps do not find the route take the default decision of their address`);
@@ -41,11 +42,16 @@ export function buildHost(proto: VirtualHost, path: string, before: RouteProgram
   return { domains, program, targets, catchAll: catchAll && { target: catchAll.outcome.kind === 'target' ? catchAll.outcome.target : undefined } };
 }
 
-const readRoutes = (routes: readonly Route[], path: string, findings: Listing): CompiledRoute[] =>
-  routes.map((route, i) => {
+/** One by one: a route may hold an expression, of which an automaton is made. */
+function* readRoutes(routes: readonly Route[], path: string, findings: Listing): Slices<CompiledRoute[]> {
+  const read: CompiledRoute[] = [];
+  for (const [i, route] of routes.entries()) {
     const at = `${path}.routes[${i}]`;
-    return { conditions: conditionsOf(route.match, `${at}.match`, findings), outcome: outcomeOf(route, at, findings) };
-  });
+    read.push({ conditions: conditionsOf(route.match, `${at}.match`, findings), outcome: outcomeOf(route, at, findings) });
+    yield;
+  }
+  return read;
+}
 
 function ofMatcherTree(path: string, findings: Listing): RouteProgram {
   findings.once('virtual_host_matcher', path, 'routes are not chosen by a matcher tree: requests take the default decision of their address');

@@ -3,6 +3,7 @@
 // are held to a plain evaluation of their matches, one route after the other.
 import t from 'tap';
 import { Findings } from '../../../../daemon/model/notEnforced.js';
+import { whole } from '../../../../daemon/model/slices.js';
 import { buildHost } from '../../../../daemon/model/routing/virtualHost.js';
 import { Route, VirtualHost } from '../../../../daemon/proto/envoy/config/route/v3/route_components.js';
 import type { HeaderMatcher, QueryParameterMatcher, RouteMatch } from '../../../../daemon/proto/envoy/config/route/v3/route_components.js';
@@ -84,7 +85,7 @@ t.test('random virtual hosts choose the first route that matches', (t) => {
   for (let n = 0; n < 1500; n += 1) {
     const matches = Array.from({ length: 1 + below(8) }, () => randomMatch(below));
     const routes = matches.map((match, i) => Route.fromPartial({ match, action: { $case: 'route', value: { clusterSpecifier: { $case: 'cluster', value: String(i) } } } }));
-    const { program } = buildHost(VirtualHost.fromPartial({ name: 'v', domains: ['*'], routes }), 'v', undefined, new Findings('route', 'r'));
+    const { program } = whole(buildHost(VirtualHost.fromPartial({ name: 'v', domains: ['*'], routes }), 'v', undefined, new Findings('route', 'r')));
     if (problemOf(program) !== undefined) t.fail(problemOf(program)!);
     for (let m = 0; m < 25; m += 1) {
       const header = (name: string) => (below(2) === 0 ? {} : { [name]: pick(below, VALUES) });
