@@ -3,9 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createImage, planInSlices, type Image } from './diff/plan.js';
 import type { MapContents, Operation } from './diff/operations.js';
 import type { Logger } from './log.js';
+import type { DataplaneError } from './maps/errors.js';
 import { createSlicedBuilder } from './model/build.js';
 import type { Resources } from './model/resources.js';
 import type { MeshModel, NotEnforced } from './model/types.js';
+import { isMapFull, keptWithin } from './room.js';
 import { inSlices } from './slices.js';
 import type { Complete } from './xds/source.js';
 
@@ -49,6 +51,9 @@ interface Submission {
  */
 const LONGEST_REST_MS = 250;
 
+/** While a map is full, how often it is tried to add to the maps, in milliseconds: a failure costs reading all of them. */
+const FULL_RETRY_MS = 60_000;
+
 const all = (c: Complete): boolean => c.listeners && c.routes && c.clusters && c.endpoints;
 
 /**
@@ -67,6 +72,8 @@ export class Applier {
   /** Programs with other maps use the same counters and names. */
   #sharing: boolean;
   #applied: Applied;
+  /** A map was full: which one, and when to try again. */
+  #full: { readonly error: DataplaneError; readonly retryAt: number } | undefined;
 
   /**
    * @param inherited undefined when all maps are new.
@@ -114,20 +121,14 @@ export class Applier {
     }
   }
 
-  async #apply({ resources, complete }: Submission): Promise<void> {
+  async #apply(submission: Submission): Promise<void> {
+    const { resources, complete } = submission;
     const started = performance.now();
+    const before = this.#applied.model;
     try {
       const model = await inSlices(this.#build(this.#applied.stale ? withoutUnanswered(resources, complete) : resources));
-      const { operations, notEnforced } = await this.#write(model, complete);
-      this.#applied = {
-        model: notEnforced.length === 0 ? model : { ...model, notEnforced: [...model.notEnforced, ...notEnforced] },
-        resources,
-        appliedAt: new Date(),
-        stale: this.#applied.stale && !all(complete),
-        error: undefined,
-        operations,
-        durationMs: performance.now() - started,
-      };
+      if (!before || !this.#full || this.#full.retryAt <= started) await this.#tryWhole(model, before, submission, started);
+      if (before && this.#full) await this.#put(keptWithin(model, before, this.#full.error), submission, started);
     } catch (error) {
       this.#failed(error as Error);
       return;
@@ -135,6 +136,32 @@ export class Applier {
     this.#report();
     await this.#onApplied(this.#applied);
     if (this.#sharing) await this.#sweepShared(this.#applied.model!, complete);
+  }
+
+  /** A map that is full is no reason to leave what is in force as it is: that can go on changing. */
+  async #tryWhole(model: MeshModel, before: MeshModel | undefined, submission: Submission, started: number): Promise<void> {
+    this.#full = undefined;
+    try {
+      await this.#put(model, submission, started);
+    } catch (error) {
+      if (!before || !isMapFull(error)) throw error;
+      this.#failed(error);
+      this.#full = { error, retryAt: performance.now() + FULL_RETRY_MS };
+    }
+  }
+
+  /** Writes the model, which is the one in force then. */
+  async #put(model: MeshModel, { resources, complete }: Submission, started: number): Promise<void> {
+    const { operations, notEnforced } = await this.#write(model, complete);
+    this.#applied = {
+      model: notEnforced.length === 0 ? model : { ...model, notEnforced: [...model.notEnforced, ...notEnforced] },
+      resources,
+      appliedAt: new Date(),
+      stale: this.#applied.stale && !all(complete),
+      error: this.#full?.error,
+      operations,
+      durationMs: performance.now() - started,
+    };
   }
 
   /** @returns number of operations, and what a map has no room for */

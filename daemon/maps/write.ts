@@ -7,17 +7,21 @@ import { gracePeriod } from './gracePeriod.js';
 import { BATCH, type BpfMap } from './map.js';
 import { RECORDS } from './records.js';
 
+/** How long the event loop waits at most, but for the last batch, in milliseconds. */
+const SLICE_MS = 10;
+
 type Maps = Readonly<Record<MapName, BpfMap>>;
 type Write = Exclude<Operation, { op: 'barrier' }>;
 
 /**
  * Carries out operations in order. Neighbours that write to the same map go to the kernel together; the event
- * loop gets its turn after each such batch.
+ * loop gets its turn between two such batches when it has waited for long.
  *
  * @throws DataplaneError KM_MAP_FULL, KM_MAP_ACCESS. The operations before it are done, and perhaps a part of its
  *   batch: read the maps to know what is true. Since operations are ordered, connections meet no hole.
  */
 export async function applyOperations(maps: Maps, operations: readonly Operation[]): Promise<void> {
+  let began = performance.now();
   for (let from = 0; from < operations.length; ) {
     const first = operations[from]!;
     if (first.op === 'barrier') {
@@ -30,7 +34,9 @@ export async function applyOperations(maps: Maps, operations: readonly Operation
     if (first.op === 'put') put(maps[first.map], first.map, run);
     else remove(maps[first.map], first.map, run);
     from = to;
-    if (run.length === BATCH) await nextTurn();
+    if (performance.now() - began < SLICE_MS) continue;
+    await nextTurn();
+    began = performance.now();
   }
 }
 

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// A map that is full: what is in force goes on serving and changing.
+import pino from 'pino';
+import t from 'tap';
+import { Applier, type MapWriter } from '../../daemon/applier.js';
+import type { MapContents, Operation } from '../../daemon/diff/operations.js';
+import { DataplaneError } from '../../daemon/maps/errors.js';
+import type { Resources } from '../../daemon/model/resources.js';
+import type { Complete } from '../../daemon/xds/source.js';
+import { assignment, edsCluster, tcpListener } from '../mesh/resources.js';
+import { Kernel } from './diff/interpreter.js';
+
+const all: Complete = { listeners: true, routes: true, clusters: true, endpoints: true };
+
+/** Maps of which one takes so many entries. */
+class SmallMaps implements MapWriter {
+  readonly kernel = new Kernel();
+  readonly mostAutomata = 100;
+  reads = 0;
+  most = 3;
+
+  read(): MapContents {
+    this.reads += 1;
+    return this.kernel.contents();
+  }
+
+  async apply(operations: readonly Operation[]): Promise<void> {
+    for (const operation of operations) {
+      const { km_cluster: clusters } = this.kernel.maps;
+      const isNew = operation.op === 'put' && operation.map === 'km_cluster' && !clusters.has(JSON.stringify(operation.key));
+      if (isNew && clusters.size >= this.most) throw new DataplaneError('KM_MAP_FULL', `km_cluster is full: it takes ${this.most} entries; the option is --max-clusters`);
+      this.kernel.apply(operation);
+    }
+  }
+}
+
+/** Service `n` at 10.96.0.n, with one endpoint at this address. */
+function services(endpoints: Readonly<Record<number, string>>): Resources {
+  const list = Object.entries(endpoints);
+  return {
+    clusters: new Map(list.map(([n]) => [`c${n}`, edsCluster(`c${n}`)])),
+    endpoints: new Map(list.map(([n, endpoint]) => [`c${n}`, assignment(`c${n}`, endpoint)])),
+    listeners: new Map(list.map(([n]) => [`l${n}`, tcpListener(`10.96.0.${n}:80`, `c${n}`)])),
+    routes: new Map(),
+    resolved: new Map(),
+  };
+}
+
+const goes = (maps: SmallMaps, n: number): string[] => [...maps.kernel.resolve({ family: 4, address: `10.96.0.${n}`, prefixLength: 32, port: 80 }).keys()];
+
+async function begin() {
+  const maps = new SmallMaps();
+  const applier = new Applier(maps, undefined, pino({ level: 'silent' }), () => undefined);
+  const submit = async (endpoints: Readonly<Record<number, string>>): Promise<void> => {
+    applier.submit(services(endpoints), all);
+    await applier.idle();
+  };
+  await submit({ 1: '10.0.0.1:80', 2: '10.0.0.2:80' });
+  return { maps, applier, submit };
+}
+
+t.test('is named, and what was in force goes on changing', async (t) => {
+  const { maps, applier, submit } = await begin();
+  await submit({ 1: '10.0.1.1:80', 2: '10.0.0.2:80', 3: '10.0.0.3:80', 4: '10.0.0.4:80' });
+  t.match(applier.applied.error, { code: 'KM_MAP_FULL', message: /km_cluster is full.*--max-clusters/ });
+  t.match(applier.applied.model?.notEnforced, [{ feature: 'map_full', reason: /km_cluster is full.*2 clusters and 2 addresses are left out/ }]);
+  t.strictSame([goes(maps, 1), goes(maps, 2)], [['10.0.1.1:80'], ['10.0.0.2:80']], 'the endpoint that changed in the same push is there');
+  const { reads } = maps;
+  await submit({ 1: '10.0.2.1:80', 2: '10.0.0.2:80', 3: '10.0.0.3:80', 4: '10.0.0.4:80' });
+  t.strictSame(goes(maps, 1), ['10.0.2.1:80']);
+  t.equal(maps.reads, reads, 'and it is not tried with each push whether there is room now');
+});
+
+t.test('a service that is removed meanwhile is gone', async (t) => {
+  const { maps, submit } = await begin();
+  await submit({ 1: '10.0.0.1:80', 2: '10.0.0.2:80', 3: '10.0.0.3:80', 4: '10.0.0.4:80' });
+  await submit({ 1: '10.0.0.1:80', 3: '10.0.0.3:80', 4: '10.0.0.4:80' });
+  t.strictSame(goes(maps, 1), ['10.0.0.1:80']);
+  t.match(goes(maps, 2), [/^pass/], 'its address is nobody\'s');
+});
+
+t.test('when nothing was in force, what was written serves and the error is told', async (t) => {
+  const maps = new SmallMaps();
+  const applier = new Applier(maps, undefined, pino({ level: 'silent' }), () => undefined);
+  applier.submit(services({ 1: '10.0.0.1:80', 2: '10.0.0.2:80', 3: '10.0.0.3:80', 4: '10.0.0.4:80' }), all);
+  await applier.idle();
+  t.match(applier.applied, { model: undefined, error: { code: 'KM_MAP_FULL' } });
+  maps.most = 10;
+  applier.submit(services({ 1: '10.0.0.1:80' }), all);
+  await applier.idle();
+  t.equal(applier.applied.error, undefined);
+  t.strictSame(goes(maps, 1), ['10.0.0.1:80']);
+});
