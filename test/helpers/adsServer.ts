@@ -182,11 +182,11 @@ export class AdsServer {
 
   /** An acknowledgement with the names of before needs no answer. */
   #respond({ kind, request }: Received): void {
-    if (this.#mesh === undefined || kind === undefined) return;
+    if (kind === undefined) return;
     const names = request.resourceNames.join();
     const news = this.#asked[kind] !== names;
     this.#asked[kind] = names;
-    if (news) this.#answer(kind);
+    if (news && this.#mesh !== undefined) this.#answer(kind);
   }
 
   #answer(kind: ResourceKind): void {

@@ -116,7 +116,7 @@ export class DeltaServer {
     call.on('data', (request: DeltaDiscoveryRequest) => {
       const kind = kindOfType(request.typeUrl);
       this.#record({ stream, kind, request });
-      if (this.#mesh && kind && call === this.#call) this.#respond(kind, request);
+      if (kind && call === this.#call) this.#respond(kind, request);
     });
     call.on('end', () => call.end());
     call.on('error', () => undefined);
@@ -142,7 +142,7 @@ export class DeltaServer {
       this.#sent[kind].delete(name);
     }
     // With the first request the client says what it has; later it may have forgotten what it asks for again.
-    if (first || resourceNamesSubscribe.length > 0) this.#update(kind, new Set(first ? [] : resourceNamesSubscribe), first);
+    if (this.#mesh && (first || resourceNamesSubscribe.length > 0)) this.#update(kind, new Set(first ? [] : resourceNamesSubscribe), first);
   }
 
   /** Sends what the client lacks of what it asks for, and these names in any case. */

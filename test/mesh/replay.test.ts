@@ -5,10 +5,9 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { DeltaDiscoveryResponse, DiscoveryResponse } from '../../daemon/proto/envoy/service/discovery/v3/discovery.js';
+import { DiscoveryResponse } from '../../daemon/proto/envoy/service/discovery/v3/discovery.js';
 import { kindOfType } from '../../daemon/xds/kinds.js';
 import { AdsServer } from '../helpers/adsServer.js';
-import { DeltaServer } from '../helpers/deltaServer.js';
 import { compileTool, enterSandbox, makeCgroup } from '../helpers/sandbox.js';
 import { connectFrom, ownRange, ROOT, TestNode } from '../helpers/node.js';
 
@@ -142,37 +141,6 @@ t.test('eleven steps of a real istiod', async (t) => {
     t.same(dump.source.nacks, [], `step ${step}: nothing is rejected`);
     Object.assign(expected, expect);
     for (const [where, shares] of Object.entries(expected)) await check(t, cgroup, where, shares, `step ${step} (${what})`);
-  }
-});
-
-t.test('the same over incremental discovery', async (t) => {
-  const server = new DeltaServer();
-  await server.start();
-  const cgroup = makeCgroup();
-  const node = new TestNode({ cgroup, xdsAddress: server.address, args: ['--xds-plaintext', '--xds-protocol', 'delta'], env: { INSTANCE_IP: '10.244.1.29', POD_NAME: 'kmesh-x7k2p', POD_NAMESPACE: 'kmesh-system' } });
-  t.teardown(async () => {
-    await node.stop();
-    server.stop();
-    node.remove();
-  });
-  node.start();
-  await server.subscription('clusters');
-  const steps = JSON.parse(fs.readFileSync(path.join(CAPTURES, 'steps.json'), 'utf8')) as { step: string | number; what: string; delta: string[] }[];
-  const expected: Record<string, Shares> = {};
-  for (const { step, expect } of STEPS) {
-    const { what, delta } = steps.find((s) => s.step === step)!;
-    for (const file of delta) {
-      const bytes = fs.readFileSync(path.join(CAPTURES, 'delta', file));
-      server.send(bytes);
-      const { nonce } = DeltaDiscoveryResponse.decode(bytes);
-      const { request } = await server.take((received) => received.request.responseNonce === nonce);
-      t.equal(request.errorDetail, undefined, `${file} is acknowledged`);
-    }
-    if (step === 'initial') await node.ready();
-    t.same((await applied(node)).source.nacks, [], `step ${step}: nothing is rejected`);
-    Object.assign(expected, expect);
-    // Of each step what changed; the last one has all.
-    for (const [where, shares] of Object.entries(step === 10 ? expected : expect)) await check(t, cgroup, where, shares, `delta, step ${step} (${what})`);
   }
 });
 
