@@ -89,7 +89,7 @@ async function byRules(name: string, program: string, services: number, tool: re
   const { status, stderr, error } = spawnSync(command, words, { input: rules, encoding: 'utf8' });
   if (status === 0) return way(name, program, enter, vips(services), TCP_PORT, stop);
   stop();
-  return `${name}: ${(error?.message ?? stderr).trim().split('\n')[0]}`;
+  return `${name}: ${(stderr?.trim() || error?.message || `ended with ${status}`).split('\n')[0]}`;
 }
 
 export const byIptables = (program: string, services: number): Promise<Way | string> => byRules('iptables DNAT', program, services, ['iptables-restore'], natRules(services));
@@ -116,18 +116,20 @@ export async function byNginx(program: string, folder: string): Promise<Way | st
 
 async function byProxy(name: string, program: string, port: number, [command = '', ...words]: readonly string[]): Promise<Way | string> {
   const child = spawn(command, words, { stdio: 'ignore' });
+  let gone = false;
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code) => resolve(`ended with ${code}`));
-  });
-  const why = await Promise.race([ended, accepts(port)]);
+  }).finally(() => (gone = true));
+  const why = await Promise.race([ended, accepts(port, () => gone)]);
   if (why === undefined) return way(name, program, [], ['127.0.0.1'], port, () => child.kill('SIGKILL'));
   child.kill('SIGKILL');
   return `${name}: ${why}`;
 }
 
-async function accepts(port: number): Promise<undefined> {
-  for (;;) {
+/** Resolves when something listens, or is not to be waited for any longer. */
+async function accepts(port: number, stop: () => boolean): Promise<undefined> {
+  while (!stop()) {
     const open = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false));
       socket.once('connect', () => socket.destroy());
@@ -135,4 +137,5 @@ async function accepts(port: number): Promise<undefined> {
     if (open) return undefined;
     await sleep(50);
   }
+  return undefined;
 }
