@@ -11,7 +11,7 @@ import { DaemonError, messageOf } from './errors.js';
 import { OWN_GID } from './identity.js';
 import type { Logger } from './log.js';
 import { Dataplane } from './maps/dataplane.js';
-import { SERVICE_ACCOUNT } from './kube/access.js';
+import { SERVICE_ACCOUNT } from '../common/apiAccess.js';
 import { validateCluster, validateEndpoints, validateListener, validateRoute } from './model/validate.js';
 import type { DaemonOptions } from './options.js';
 import { CNI_SOCKET } from './pods/cniServer.js';

@@ -3,27 +3,13 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import path from 'node:path';
 import { type Context, failure } from '../context.js';
 import { isErrno } from '../sys.js';
+import { type ApiAccess, bearer, SERVICE_ACCOUNT, serverOfEnvironment } from '../../common/apiAccess.js';
 import { KubeconfigProblem, parseKubeconfig, type Source } from '../../common/kubeconfig.js';
-
-/** Mounted into every pod that has a service account; its absence means that this is no pod. */
-export const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 export const MAX_BYTES = 1 << 18;
 
 /** One with the certificates of a hundred clusters is smaller. */
 const MAX_KUBECONFIG_BYTES = 1 << 20;
-
-/** The API server and by what the agent proves itself there. */
-export interface Access {
-  readonly server: string;
-  /** undefined: the name in the URL. */
-  readonly serverName: string | undefined;
-  /** PEM; undefined: the authorities that Node knows. */
-  readonly ca: string | undefined;
-  readonly token: string | undefined;
-  readonly certificate: string | undefined;
-  readonly key: string | undefined;
-}
 
 /**
  * By --kubeconfig, or else by the account of the pod. --api-server and KUBERNETES_SERVICE_HOST go before the server of a kubeconfig.
@@ -31,9 +17,9 @@ export interface Access {
  *
  * @throws KM_KUBECONFIG_...; an Error that says why there is none, of a pod
  */
-export async function apiAccess(ctx: Context): Promise<Access> {
+export async function apiAccess(ctx: Context): Promise<ApiAccess> {
   const { apiServer, kubeconfig } = ctx.options;
-  const server = apiServer ?? serverOfEnvironment(ctx);
+  const server = apiServer ?? serverOfEnvironment(ctx.sys.env);
   if (kubeconfig === undefined) return podAccess(ctx, server);
   const found = await readKubeconfig(ctx, kubeconfig);
   return server === undefined ? found : { ...found, server, serverName: undefined };
@@ -44,28 +30,15 @@ export async function checkKubeconfig(ctx: Context): Promise<void> {
   if (ctx.options.kubeconfig !== undefined) await readKubeconfig(ctx, ctx.options.kubeconfig);
 }
 
-async function podAccess(ctx: Context, server: string | undefined): Promise<Access> {
+async function podAccess(ctx: Context, server: string | undefined): Promise<ApiAccess> {
   if (server === undefined) throw new Error('KUBERNETES_SERVICE_HOST is not set');
   const [token, ca] = await Promise.all(['token', 'ca.crt'].map((name) => ctx.sys.readSecret(path.join(SERVICE_ACCOUNT, name), MAX_BYTES)));
   return { server, serverName: undefined, ca, token: bearer(token ?? ''), certificate: undefined, key: undefined };
 }
 
-function serverOfEnvironment({ sys }: Context): string | undefined {
-  const host = sys.env['KUBERNETES_SERVICE_HOST'];
-  if (host === undefined || host === '') return undefined;
-  return `https://${host.includes(':') ? `[${host}]` : host}:${sys.env['KUBERNETES_SERVICE_PORT'] ?? '443'}`;
-}
-
-/** What is no token is not sent, nor repeated in an error. */
-function bearer(text: string): string {
-  const token = text.trim();
-  if (!/^[\w.~+/=-]+$/.test(token)) throw new KubeconfigProblem('file', 'the file of the token holds no token');
-  return token;
-}
-
 const CODES = { file: 'KM_KUBECONFIG_FILE', context: 'KM_KUBECONFIG_CONTEXT', unsupported: 'KM_KUBECONFIG_UNSUPPORTED' } as const;
 
-async function readKubeconfig(ctx: Context, file: string): Promise<Access> {
+async function readKubeconfig(ctx: Context, file: string): Promise<ApiAccess> {
   const entry = await ctx.sys.stat(file).catch(() => undefined);
   if (entry?.kind === 'directory') throw failure(ctx, 'KM_KUBECONFIG_MISSING', `${file} is a folder: a container volume of a file that the host lacks becomes an empty one`);
   const content = await ctx.sys.readSecret(file, MAX_KUBECONFIG_BYTES).catch((error: unknown) => {

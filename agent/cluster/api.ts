@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
 import type { Context } from '../context.js';
-import { apiAccess, MAX_BYTES, SERVICE_ACCOUNT } from './access.js';
+import { SERVICE_ACCOUNT } from '../../common/apiAccess.js';
+import { apiAccess, MAX_BYTES } from './access.js';
 
 const ANSWER_MS = 3000;
 const TRIES = 2;

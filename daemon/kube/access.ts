@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { type ApiAccess, bearer, serverOfEnvironment } from '../../common/apiAccess.js';
 import { KubeconfigProblem, parseKubeconfig, type Source } from '../../common/kubeconfig.js';
 import { messageOf } from '../errors.js';
 import { KubeError } from './errors.js';
@@ -18,26 +19,12 @@ export interface AccessOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-export interface Access {
-  readonly server: string;
-  /** undefined: the name in the URL. */
-  readonly serverName: string | undefined;
-  /** PEM; undefined: the authorities that Node knows. */
-  readonly ca: string | undefined;
-  readonly token: string | undefined;
-  readonly certificate: string | undefined;
-  readonly key: string | undefined;
-}
-
-/** Mounted into every pod that has an account. */
-export const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
-
 /**
  * Files are read each time: the kubelet renews tokens long before they expire.
  *
  * @throws KubeError KM_KUBE_ACCOUNT. No text of a secret is in it.
  */
-export async function readAccess(options: AccessOptions): Promise<Access> {
+export async function readAccess(options: AccessOptions): Promise<ApiAccess> {
   try {
     return await (options.kubeconfig === undefined ? podAccess(options) : kubeconfigAccess(options, options.kubeconfig));
   } catch (error) {
@@ -45,18 +32,14 @@ export async function readAccess(options: AccessOptions): Promise<Access> {
   }
 }
 
-async function podAccess({ server, account, env }: AccessOptions): Promise<Access> {
+async function podAccess({ server, account, env }: AccessOptions): Promise<ApiAccess> {
   const [token, ca] = await Promise.all(['token', 'ca.crt'].map((name) => readBounded(path.join(account, name))));
-  return { server: server ?? serverOf(env), serverName: undefined, ca, token: bearer(token!), certificate: undefined, key: undefined };
+  const here = server ?? serverOfEnvironment(env);
+  if (here === undefined) throw new Error('KUBERNETES_SERVICE_HOST is not set');
+  return { server: here, serverName: undefined, ca, token: bearer(token!), certificate: undefined, key: undefined };
 }
 
-function serverOf(env: AccessOptions['env']): string {
-  const host = env['KUBERNETES_SERVICE_HOST'];
-  if (host === undefined || host === '') throw new Error('KUBERNETES_SERVICE_HOST is not set');
-  return `https://${host.includes(':') ? `[${host}]` : host}:${env['KUBERNETES_SERVICE_PORT'] ?? '443'}`;
-}
-
-async function kubeconfigAccess({ server }: AccessOptions, file: string): Promise<Access> {
+async function kubeconfigAccess({ server }: AccessOptions, file: string): Promise<ApiAccess> {
   try {
     const found = await parseKubeconfig(await readBounded(file));
     const [ca, token, certificate, key] = await Promise.all([found.authority, found.token, found.certificate, found.key].map((source) => contentOf(file, source)));
@@ -78,11 +61,4 @@ async function readBounded(file: string): Promise<string> {
   const { size } = await fs.stat(file);
   if (size > MAX_BYTES) throw new Error(`${file} has ${size} bytes`);
   return fs.readFile(file, 'utf8');
-}
-
-/** What is no token is not sent, nor repeated in an error. */
-function bearer(text: string): string {
-  const token = text.trim();
-  if (!/^[\w.~+/=-]+$/.test(token)) throw new Error('the file of the token holds no token');
-  return token;
 }

@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import type http from 'node:http';
 import https from 'node:https';
-import { readAccess, type Access, type AccessOptions } from './access.js';
+import type { ApiAccess } from '../../common/apiAccess.js';
+import { readAccess, type AccessOptions } from './access.js';
 import { KubeError } from './errors.js';
 
 /** A list of a node's pods comes in pages of some hundred; one object is below 2 MiB (etcd's limit is 1.5). */
@@ -97,7 +98,7 @@ export class KubeClient {
   }
 
   /** Connections are kept between questions, since a plugin waits for some of the answers. */
-  #agentFor({ ca }: Access): https.Agent {
+  #agentFor({ ca }: ApiAccess): https.Agent {
     if (this.#agent?.ca !== ca) {
       this.#agent?.agent.destroy();
       this.#agent = undefined;
@@ -117,7 +118,7 @@ interface Body {
 const KEEP_ALIVE_MS = 15_000;
 
 /** Nobody is trusted but who the named authority signed. */
-const proofOf = ({ ca, serverName, certificate, key }: Access): https.RequestOptions => ({ ca, ...(serverName === undefined ? {} : { servername: serverName }), ...(certificate === undefined ? {} : { cert: certificate, key }) });
+const proofOf = ({ ca, serverName, certificate, key }: ApiAccess): https.RequestOptions => ({ ca, ...(serverName === undefined ? {} : { servername: serverName }), ...(certificate === undefined ? {} : { cert: certificate, key }) });
 
 async function json(response: http.IncomingMessage): Promise<unknown> {
   const parts: Buffer[] = [];

@@ -19,6 +19,7 @@ import { DiscoveryRequest, DiscoveryResponse } from '../../daemon/proto/envoy/se
 import type { Any } from '../../daemon/proto/google/protobuf/any.js';
 import { KINDS, RESOURCE_KINDS, kindOfType, perKind, type ResourceKind } from '../../daemon/xds/kinds.js';
 import type { Certificates } from './certificates.js';
+import { Inbox } from './inbox.js';
 
 /** A request as it came. */
 export interface Received {
@@ -64,9 +65,7 @@ export class AdsServer {
   #streams = 0;
   #nonce = 0;
   #version = 0;
-  readonly #received: Received[] = [];
-  readonly #untaken: Received[] = [];
-  readonly #waiting = new Set<{ match: (received: Received) => boolean; resolve: (received: Received) => void }>();
+  readonly #inbox = new Inbox<Received>();
   #mesh: Record<ResourceKind, ReadonlyMap<string, Any>> | undefined;
   /** Names of the newest request of each kind on the stream that is open. */
   #asked: Record<ResourceKind, string | undefined> = perKind(() => undefined);
@@ -102,14 +101,12 @@ export class AdsServer {
 
   /** All requests so far. */
   get received(): readonly Received[] {
-    return this.#received;
+    return this.#inbox.all;
   }
 
   /** Takes the first request that matches and was not taken before; waits for it when it has not come yet. */
   take(match: (received: Received) => boolean): Promise<Received> {
-    const index = this.#untaken.findIndex(match);
-    if (index >= 0) return Promise.resolve(this.#untaken.splice(index, 1)[0]!);
-    return new Promise((resolve) => this.#waiting.add({ match, resolve }));
+    return this.#inbox.take(match);
   }
 
   /** Takes the request by which a kind was subscribed to on the n-th stream. */
@@ -159,7 +156,7 @@ export class AdsServer {
     let first = true;
     call.on('data', (request: DiscoveryRequest) => {
       const received: Received = { stream, kind: kindOfType(request.typeUrl), request, metadata: call.metadata };
-      this.#record(received);
+      this.#inbox.add(received);
       const refusal = first ? this.#options.refuse?.(received) : undefined;
       first = false;
       if (refusal !== undefined) call.emit('error', { ...refusal, metadata: new Metadata() });
@@ -167,17 +164,6 @@ export class AdsServer {
     });
     call.on('end', () => call.end());
     call.on('error', () => undefined);
-  }
-
-  #record(received: Received): void {
-    this.#received.push(received);
-    for (const waiter of this.#waiting) {
-      if (!waiter.match(received)) continue;
-      this.#waiting.delete(waiter);
-      waiter.resolve(received);
-      return;
-    }
-    this.#untaken.push(received);
   }
 
   /** An acknowledgement with the names of before needs no answer. */

@@ -7,6 +7,7 @@ import { DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource } from '../../d
 import type { Any } from '../../daemon/proto/google/protobuf/any.js';
 import { KINDS, RESOURCE_KINDS, kindOfType, perKind, type ResourceKind } from '../../daemon/xds/kinds.js';
 import type { Refusal } from './adsServer.js';
+import { Inbox } from './inbox.js';
 
 /** A request as it came. */
 export interface DeltaReceived {
@@ -34,9 +35,7 @@ export class DeltaServer {
   #onStream: (() => void) | undefined;
   #nonce = 0;
   #version = 0;
-  readonly #received: DeltaReceived[] = [];
-  readonly #untaken: DeltaReceived[] = [];
-  readonly #waiting = new Set<{ match: (received: DeltaReceived) => boolean; resolve: (received: DeltaReceived) => void }>();
+  readonly #inbox = new Inbox<DeltaReceived>();
   #mesh: Record<ResourceKind, Map<string, Held>> | undefined;
   /** What the client of the stream that is open was sent, with versions; undefined: it has not asked for the kind. */
   #sent = perKind((): Map<string, string> | undefined => undefined);
@@ -64,14 +63,12 @@ export class DeltaServer {
   }
 
   get received(): readonly DeltaReceived[] {
-    return this.#received;
+    return this.#inbox.all;
   }
 
   /** Takes the first request that matches and was not taken before; waits for it when it has not come yet. */
   take(match: (received: DeltaReceived) => boolean): Promise<DeltaReceived> {
-    const index = this.#untaken.findIndex(match);
-    if (index >= 0) return Promise.resolve(this.#untaken.splice(index, 1)[0]!);
-    return new Promise((resolve) => this.#waiting.add({ match, resolve }));
+    return this.#inbox.take(match);
   }
 
   /** Takes the first request for a kind on the n-th stream. */
@@ -115,22 +112,11 @@ export class DeltaServer {
     const stream = (this.#streams += 1);
     call.on('data', (request: DeltaDiscoveryRequest) => {
       const kind = kindOfType(request.typeUrl);
-      this.#record({ stream, kind, request });
+      this.#inbox.add({ stream, kind, request });
       if (kind && call === this.#call) this.#respond(kind, request);
     });
     call.on('end', () => call.end());
     call.on('error', () => undefined);
-  }
-
-  #record(received: DeltaReceived): void {
-    this.#received.push(received);
-    for (const waiter of this.#waiting) {
-      if (!waiter.match(received)) continue;
-      this.#waiting.delete(waiter);
-      waiter.resolve(received);
-      return;
-    }
-    this.#untaken.push(received);
   }
 
   #respond(kind: ResourceKind, { resourceNamesSubscribe, resourceNamesUnsubscribe, initialResourceVersions }: DeltaDiscoveryRequest): void {
