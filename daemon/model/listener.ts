@@ -138,20 +138,22 @@ function exactFrontends(at: FrontendMaker, ip: Ip, table: RangeTable, decisions:
 /** One frontend for each range that chains name, one for the rest, and one for each address that a route table tells apart. */
 function wildcardFrontends(at: FrontendMaker, any: Ip, table: RangeTable, decisions: ChainDecisions): ListenerFrontend[] {
   const ranges: RangeChains[] = [...table.ranges];
-  if (!ranges.some(({ prefixLength }) => prefixLength === 0)) ranges.push({ network: any, prefixLength: 0, chains: [] });
+  let rest = ranges.find(({ prefixLength }) => prefixLength === 0);
+  if (!rest) ranges.push((rest = { network: any, prefixLength: 0, chains: [] }));
+  const rangeOf = (ip: Ip): RangeChains => table.find(ip) ?? rest;
   return ranges.flatMap((range) => {
     const decision = decisions.of(range.chains);
-    const addresses = routedAddresses(at, decision, range, table, decisions);
+    const addresses = routedAddresses(at, decision, range, rangeOf, decisions);
     return [at.frontend(range.network, range.prefixLength, decisions.targetOfRest(decision), decision, false), ...addresses];
   });
 }
 
-function routedAddresses(at: FrontendMaker, decision: Decision, range: RangeChains, table: RangeTable, decisions: ChainDecisions): ListenerFrontend[] {
+function routedAddresses(at: FrontendMaker, decision: Decision, range: RangeChains, rangeOf: (ip: Ip) => RangeChains, decisions: ChainDecisions): ListenerFrontend[] {
   if (decision.kind !== 'http') return [];
   const { family } = range.network;
   const frontends: ListenerFrontend[] = [];
   for (const { ip } of decisions.lookup(decision, at.port)?.addresses ?? []) {
-    const inRange = ip.family === family && (table.find(ip) ?? range) === range;
+    const inRange = ip.family === family && rangeOf(ip) === range;
     if (inRange) frontends.push(at.frontend(ip, addressBits(family), decisions.targetFor(decision, ip, at.port), decision, false));
   }
   return frontends;

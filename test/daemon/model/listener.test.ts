@@ -205,6 +205,19 @@ const services = routeTable(
 
 check([
   {
+    name: 'HTTP for a range of a wildcard: addresses of virtual hosts beyond the range take the default chain',
+    listeners: [
+      listener({
+        name: 'l',
+        address: at('0.0.0.0', 80),
+        filterChains: [{ filterChainMatch: { prefixRanges: [{ addressPrefix: '10.0.0.0', prefixLen: 16 }] }, filters: [rds('80')] }],
+        defaultFilterChain: { filters: [tcpTo('rest')] },
+      }),
+    ],
+    routes: [routeTable('80', [virtualHost(['10.0.0.1'], [prefixRoute('/', 'a')]), virtualHost(['10.96.0.1'], [prefixRoute('/', 'b')])])],
+    frontends: { '10.0.0.0/16:80': PASS, '10.0.0.1/32:80': to('a'), '0.0.0.0/0:80': to('rest') },
+  },
+  {
     name: 'HTTP on a wildcard: each address of a virtual host has its catch-all route',
     listeners: [wildcardHttp],
     routes: [services],
