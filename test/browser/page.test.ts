@@ -13,7 +13,7 @@ import { enterSandbox, makeCgroup } from '../helpers/sandbox.js';
 await enterSandbox(import.meta.url);
 
 const WIDTH = 1000;
-const HEIGHT = 1150;
+const HEIGHT = 1240;
 const PNG_MAGIC = Buffer.from('89504e470d0a1a0a', 'hex');
 /** As root, without a GPU, and without what a browser does on its own account. */
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', `--window-size=${WIDTH},${HEIGHT}`];
