@@ -9,6 +9,7 @@ import { root } from './setup.mjs';
 const LANES = [
   ['npm', 'test', '--silent'],
   ['npm', 'run', '--silent', 'test:vm', '--', '6.1', '--only', 'sockets'],
+  ['npm', 'run', '--silent', 'test:kube', '--', 'steering'],
 ];
 
 const CLOSING = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/;

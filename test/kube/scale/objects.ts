@@ -30,8 +30,9 @@ export const service = (i: number): Manifest => ({
 function addressesOf(i: number, family: 'IPv4' | 'IPv6', generation: number): string[] {
   const n = i * ENDPOINTS;
   return Array.from({ length: ENDPOINTS }, (_, k) => {
-    const [high, low] = [(n + k) >> 8, (n + k) & 0xff];
-    return family === 'IPv4' ? `10.${100 + generation}.${high}.${low}` : `fd00:${100 + generation}::${high.toString(16)}:${low.toString(16)}`;
+    const number = n + k + 1;
+    // Canonical (RFC 5952), which the API server asks for.
+    return family === 'IPv4' ? `10.${100 + generation}.${number >> 8}.${number & 0xff}` : `fd00:${100 + generation}::${number.toString(16)}`;
   });
 }
 
