@@ -139,7 +139,8 @@ async function restartIstiod(t: Test, change: () => Promise<void>): Promise<void
   }
   const file = path.join(state, 'pid/istiod');
   const pid = fs.readFileSync(file, 'utf8').trim();
-  const words = (name: string): string[] => fs.readFileSync(`/proc/${pid}/${name}`, 'utf8').split('\0').filter(Boolean);
+  // Each ends with a zero; there are empty ones among the arguments.
+  const words = (name: string): string[] => fs.readFileSync(`/proc/${pid}/${name}`, 'utf8').split('\0').slice(0, -1);
   const [[program = '', ...args], environment, cwd] = [words('cmdline'), words('environ'), fs.readlinkSync(`/proc/${pid}/cwd`)];
   process.kill(Number(pid), 'SIGKILL');
   await until('istiod is gone', 10, () => (fs.existsSync(`/proc/${pid}`) && !/^State:\tZ/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8')) ? undefined : true));
