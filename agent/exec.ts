@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { execa, type ResultPromise } from 'execa';
@@ -80,6 +81,7 @@ export const exec: Exec = async (file, args, options) => {
   const tail = new TailBuffer();
   let stdout = '';
   const child = start(file, args, { env: options.env });
+  if (child.pid !== undefined) offerFirst(child.pid);
   const onLine = (line: string): void => {
     tail.push(line);
     options.onLine?.(line);
@@ -150,6 +152,18 @@ function start(file: string, args: readonly string[], how: { env?: Readonly<Reco
   }) as Child;
   if (child.pid !== undefined) child.once('exit', rememberChild(child.pid));
   return child;
+}
+
+/**
+ * Where memory runs out, the tool and what it starts are killed, and not the agent, whose end would be that of the container, without a word. proc(5):
+ * oom_score_adj is inherited, 1000 comes first, and raising it takes no right.
+ */
+function offerFirst(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, '1000');
+  } catch {
+    // It has ended already, or there is no /proc: nothing that the tool's work depends on.
+  }
 }
 
 /** Ends the whole process group on time-out or abort: TERM first, KILL after a grace. */

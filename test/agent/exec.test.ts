@@ -50,6 +50,12 @@ t.test('endless output without line ends stays bounded', async (t) => {
   t.ok(tail.join('').length < 50_000);
 });
 
+t.test('where memory runs out, a tool and its children go before the agent', async (t) => {
+  const own = readFileSync('/proc/self/oom_score_adj', 'utf8');
+  await exec('sh', ['-c', 'until grep -qx 1000 /proc/$$/oom_score_adj; do :; done; cat /proc/self/oom_score_adj'], { timeoutMs: 10_000 }).then(({ stdout }) => t.equal(stdout, '1000\n'));
+  t.equal(readFileSync('/proc/self/oom_score_adj', 'utf8'), own);
+});
+
 t.test('a program that is not there', async (t) => {
   t.match((await failing('/nowhere/tool', [], { timeoutMs: 1000 })).failure, { errno: 'ENOENT', reason: /could not be started \(ENOENT\)/ });
 });

@@ -60,6 +60,30 @@ t.test('memory', { skip: !hasMemoryCgroups ? 'no memory controller of cgroups he
     const builds = path.join(folder, 'state/build');
     t.same(readdirSync(builds).filter((name) => name.length === 64).flatMap((name) => readdirSync(path.join(builds, name))).filter((name) => name.includes('partial')), []);
   });
+
+  await t.test('of many small compilers one is killed, and not the agent, the largest process of all', async (t) => {
+    const folder = temporaryFolder(t);
+    const bin = path.join(folder, 'bin');
+    mkdirSync(bin);
+    const lines = [
+      '#!/usr/bin/perl',
+      'my ($size, @all) = (12_000_000);',
+      'for (1 .. 12) {',
+      '  my $pid = fork // die;',
+      '  if ($pid == 0) { my $held = "x" x $size; sleep }',
+      '  push @all, $pid;',
+      '}',
+      'wait;',
+      'kill KILL => @all;',
+      'print STDERR "Killed\\n";',
+      'exit 2;',
+    ];
+    writeFileSync(path.join(bin, 'make'), lines.join('\n'));
+    chmodSync(path.join(bin, 'make'), 0o755);
+    const ended = coldStart(folder, [compileTool('in-cgroup'), limitedMemory(t, 120 * MIB)], bin);
+    t.equal(ended.signal, null, 'the agent lives');
+    t.match(errorsOf(ended), [{ code: 'KM_BUILD_MEMORY', exitCode: 12 }], ended.stdout + ended.stderr);
+  });
 });
 
 t.test('a state folder on a disk that is full, or that cannot be written', async (t) => {

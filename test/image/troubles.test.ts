@@ -71,8 +71,12 @@ t.test('a folder in the place of the kubeconfig', async (t) => {
   await refused(t, 'a folder for the kubeconfig', [...args, '--kubeconfig=/root/.kube/config'], EXIT_CODES.cluster, /KM_KUBECONFIG_MISSING[^\n]*\/root\/\.kube\/config/);
 });
 
-// Too little for the compiler: test/agent/memoryLimit.test.ts.
-t.test('too little memory for the maps', async (t) => {
+t.test('too little memory to compile', async (t) => {
+  fs.rmSync('/var/lib/kmesh/build', { recursive: true, force: true });
+  await refused(t, 'memory', podmanArguments(image, name, { ...cluster, more: [...more, '--memory', '48m'] }), EXIT_CODES.build, /KM_BUILD_MEMORY[^\n]*limit 48 MiB[^]*resources\.limits\.memory/);
+});
+
+t.test('enough memory to compile, and too little for the maps', async (t) => {
   await refused(t, 'memory for maps', podmanArguments(image, name, { ...cluster, more: [...more, '--memory', '120m'] }), DATAPLANE_EXIT, /KM_BPF_MEMORY[^\n]*resources\.limits\.memory/);
 });
 
