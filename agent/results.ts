@@ -7,7 +7,7 @@ import type { Macros } from './probe/macros.js';
 import type { HeaderTree } from './gather/headerTree.js';
 import type { ModuleFile } from './gather/moduleFile.js';
 import type { CapabilityName } from './probe/capabilities.js';
-import type { Lock } from './fileLock.js';
+import type { Lock } from '../common/fileLock.js';
 import type { SigningPair } from './probe/signing.js';
 import type { Fact } from './probe/fact.js';
 

@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import fs from 'fs-extra';
-import { type Lock, lockHolder, type LockKind, tryLock } from './fileLock.js';
+import { type Lock, lockHolder, type LockKind, tryLock } from '../common/fileLock.js';
 import { type FolderWatch, watchFolders } from './folderWatch.js';
 import { httpsGet, type HttpsQuestion } from './httpsClient.js';
 import { type HttpServer, type HttpServing, serveHttp } from './httpServer.js';

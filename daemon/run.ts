@@ -8,6 +8,7 @@ import { serveAdmin, type Page } from './admin/server.js';
 import { configDump, mapsView } from './admin/views.js';
 import { Applier, type Applied } from './applier.js';
 import { DaemonError, messageOf } from './errors.js';
+import { holdPins } from './exclusive.js';
 import { OWN_GID } from './identity.js';
 import type { Logger } from './log.js';
 import { Dataplane } from './maps/dataplane.js';
@@ -29,6 +30,15 @@ import { createXdsSource, type XdsOptions } from './xds/index.js';
  * @throws DataplaneError, DaemonError
  */
 export async function runDaemon(options: DaemonOptions, pinRoot: string, log: Logger): Promise<void> {
+  const hold = await holdPins(pinRoot, log);
+  try {
+    await runAlone(options, pinRoot, log);
+  } finally {
+    hold?.release();
+  }
+}
+
+async function runAlone(options: DaemonOptions, pinRoot: string, log: Logger): Promise<void> {
   const objectFile = path.join(options.objects, 'kmesh.bpf.o');
   const dataplane = Dataplane.open({ objectFile, cgroupPath: options.cgroup, pinRoot, sizes: options.sizes, ownGid: OWN_GID, manage: options.manage });
   const steering = new Steering(dataplane, log);

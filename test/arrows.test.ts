@@ -69,9 +69,19 @@ t.test('agent and daemon share nothing but contracts, and nothing imports from t
   t.same(crossing, []);
 });
 
+/** The lock of a file, which both take and which needs a native call; whoever may use it. */
+const LOCK = 'common/fileLock.ts';
+const LOCK_USERS = ['agent/sys.ts', 'daemon/exclusive.ts'];
+
+t.test('locks are taken in two places only', async (t) => {
+  const valueImport = /^import \{(?! type [^,}]* \})[^}]*\} from '[./]+common\/fileLock\.js';$/m;
+  const users = all.filter(({ file, imports }) => imports.includes(LOCK) && valueImport.test(readFileSync(path.join(root, file), 'utf8'))).map(({ file }) => file);
+  t.same(users, LOCK_USERS, 'others know its types');
+});
+
 t.test('pure rooms touch nothing and import only what they may', async (t) => {
   for (const [room, others] of Object.entries(PURE)) {
-    const files = all.filter(({ file }) => file.startsWith(`${room}/`));
+    const files = all.filter(({ file }) => file.startsWith(`${room}/`) && file !== LOCK);
     const allowed = [room, ...others];
     const wrong = files.flatMap(({ file, imports }) =>
       imports.filter((one) => touches(one) || (isOwn(one) && !allowed.some((other) => one.startsWith(`${other}/`)))).map((one) => `${file} -> ${one}`),
@@ -83,15 +93,14 @@ t.test('pure rooms touch nothing and import only what they may', async (t) => {
 
 t.test('in the agent only exec.ts and sys.ts touch the world', async (t) => {
   const exceptions = {
-    'agent/exec.ts': ['execa', 'node:os', 'node:stream'],
+    // node:fs for oom_score_adj of its own child.
+    'agent/exec.ts': ['execa', 'node:fs', 'node:os', 'node:stream'],
     // What sys.ts hands out as serveHttp().
     'agent/httpServer.ts': ['node:events', 'node:http'],
     // What sys.ts hands out as httpsGet().
     'agent/httpsClient.ts': ['node:https'],
     // What sys.ts hands out as watchFolders().
     'agent/folderWatch.ts': ['node:fs'],
-    // What sys.ts hands out as tryLock() and lockHolder().
-    'agent/fileLock.ts': ['node:fs', 'node:os', 'koffi'],
     // setresgid for the own process: neither a file nor a program.
     'agent/identity.ts': ['koffi'],
     // waitpid for children of the own process.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import path from 'node:path';
 import { type Context, failure } from '../context.js';
-import type { Lock, LockKind } from '../fileLock.js';
+import type { Lock, LockKind } from '../../common/fileLock.js';
 import { isErrno } from '../sys.js';
 
 const POLL_MS = 100;

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { type BuildIdentity, type BuildManifest, buildManifest, differences, MANIFEST } from '../build/manifest.js';
 import { type Context, failure } from '../context.js';
-import type { Lock } from '../fileLock.js';
+import type { Lock } from '../../common/fileLock.js';
 import { readIfThere } from '../gather/files.js';
 import type { Build } from '../results.js';
 import { makeStateFolder } from '../stateFiles.js';

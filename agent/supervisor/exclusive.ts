@@ -3,7 +3,7 @@ import path from 'node:path';
 import { codedError } from '../coded.js';
 import { tryLock } from '../compile/locks.js';
 import { type Context, failure, need } from '../context.js';
-import type { Lock } from '../fileLock.js';
+import type { Lock } from '../../common/fileLock.js';
 import { makeStateFolder, removeState } from '../stateFiles.js';
 import { describeProcess, forgetAgent, recordAgent, whoRuns } from './processes.js';
 

@@ -5,9 +5,12 @@ import { runUndoTool, toolFailure } from '../tool.js';
 
 export const daemonProgram = (ctx: Context): string => path.join(ctx.root, 'daemon.js');
 
+/** The folder of the pins. A daemon holds its lock from its start to its end. */
+export const pinRoot = (ctx: Context): string => path.join(ctx.options.bpfFsPath, 'bpf_kmesh');
+
 /** Whether programs and maps are pinned on this node. */
 export async function hasPins(ctx: Context): Promise<boolean> {
-  return (await ctx.sys.stat(path.join(ctx.options.bpfFsPath, 'bpf_kmesh'))) !== undefined;
+  return (await ctx.sys.stat(pinRoot(ctx))) !== undefined;
 }
 
 /**

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+import path from 'node:path';
 import * as z from 'zod';
 import { type Context, failure } from '../context.js';
 import { readBootId } from '../gather/bootId.js';
 import { readState, removeState, writeState } from '../stateFiles.js';
 import { isErrno } from '../sys.js';
+import { daemonProgram, pinRoot } from './pins.js';
 
 const FILE = 'processes.json';
 const POLL_MS = 20;
+/** Of a command line, in bytes; the agent's own is far below. */
+const MAX_COMMAND = 1 << 17;
 
 const processMark = z.object({ pid: z.int().positive(), startTime: z.string() });
 
@@ -44,21 +48,31 @@ export async function forgetProcesses(ctx: Context): Promise<void> {
 }
 
 /**
- * Ends a daemon whose agent died without stopping it.
+ * Ends a daemon whose agent died without stopping it. The own agent holds the node (claimNode, holdPlaces).
  *
  * @returns pid of the daemon that was ended
  * @throws KM_AGENT_RUNNING when the agent on record lives
  */
 export async function endLeftover(ctx: Context, graceMs: number): Promise<number | undefined> {
-  const found = await onRecord(ctx);
-  if (found === undefined) return undefined;
-  const { daemon } = found;
-  if (daemon === undefined || !(await lives(ctx, daemon))) return undefined;
+  const recorded = (await onRecord(ctx))?.daemon;
+  const daemon = recorded !== undefined && (await lives(ctx, recorded)) ? recorded : await holderOfPins(ctx);
+  if (daemon === undefined) return undefined;
   ctx.sys.kill(-daemon.pid, 'SIGTERM');
   const deadline = ctx.sys.now() + graceMs;
   while ((await lives(ctx, daemon)) && ctx.sys.now() < deadline) await ctx.sys.sleep(POLL_MS);
   if (await lives(ctx, daemon)) ctx.sys.kill(-daemon.pid, 'SIGKILL');
   return daemon.pid;
+}
+
+/**
+ * A daemon whose agent was killed after it had started it, and before it had put it on record: it holds the lock of the pins. No agent
+ * lives that it could belong to, since this one holds theirs (agent/supervisor/exclusive.ts). Whoever else locks that folder is left alone.
+ */
+async function holderOfPins(ctx: Context): Promise<ProcessMark | undefined> {
+  const pid = ctx.sys.lockHolder(pinRoot(ctx));
+  if (pid === undefined) return undefined;
+  const words = (await ctx.sys.readText(`/proc/${pid}/cmdline`, MAX_COMMAND).catch(() => '')).split('\0');
+  return words.some((word) => path.basename(word) === path.basename(daemonProgram(ctx))) ? mark(ctx, pid) : undefined;
 }
 
 /** @throws KM_AGENT_RUNNING when the agent on record lives */

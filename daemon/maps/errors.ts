@@ -31,6 +31,10 @@ export const DATAPLANE_ERRORS = {
     cause: 'A program could not be attached to the cgroup, or not be replaced there.',
     remedy: 'See with `bpftool cgroup tree` who is attached: another program may hold the cgroup exclusively.',
   },
+  KM_DAEMON_RUNNING: {
+    cause: 'Another kmesh-daemon uses the pinned programs and maps of this node.',
+    remedy: 'End it (SIGTERM), or name another folder with --bpf-fs-path.',
+  },
   KM_MAP_FULL: {
     cause: 'A BPF map is full. What was written before stays in force.',
     remedy: 'Raise the option that the error names and start with fresh maps (--on-stop cleanup): the size of a map is fixed when it is created.',

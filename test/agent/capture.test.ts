@@ -15,6 +15,7 @@ import type { DoctorOptions } from '../../agent/options.js';
 import { SEQUENCE } from '../../agent/sequence.js';
 import { sys } from '../../agent/sys.js';
 import { projectRoot, temporaryFolder, testContext } from '../helpers/agentContext.js';
+import { mountTable } from '../helpers/mountTable.js';
 
 type World = Pick<Context, 'sys' | 'exec' | 'options' | 'root'>;
 
@@ -36,13 +37,13 @@ function unpack(archive: string, folder: string): string {
 
 t.test('the capture of this machine gives the verdict of this machine', async (t) => {
   const folder = temporaryFolder(t);
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
+  const mounts = mountTable();
   const { options } = testContext(folder);
   const here: World = { sys, exec, options, root: projectRoot };
   const archive = path.join(folder, 'host.tar');
   const verdict = await run(here, { capture: archive });
   t.same(readdirSync(folder), ['host.tar'], 'nothing else was made');
-  t.equal(readFileSync('/proc/self/mountinfo', 'utf8'), mounts);
+  t.equal(mountTable(), mounts);
   t.equal(statSync(archive).mode & 0o777, 0o600);
   const host = unpack(archive, path.join(folder, 'there'));
   const elsewhere: World = { sys, exec: () => Promise.reject(new Error('nothing is run here')), options: testContext(temporaryFolder(t)).options, root: '/nowhere' };

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { cleanup } from '../../agent/commands/cleanup.js';
 import { run } from '../../agent/commands/run.js';
-import { flockHolder } from '../../agent/probe/procLocks.js';
+import { flockHolder } from '../../common/procLocks.js';
 import { sealed } from '../../agent/stateFiles.js';
 import { claimNode, holdPlaces, leavePlaces } from '../../agent/supervisor/exclusive.js';
 import { sys } from '../../agent/sys.js';

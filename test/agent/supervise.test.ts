@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The phase supervise-daemon with small real programs in the place of kmesh-daemon.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
-import t from 'tap';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
 import { ExecError } from '../../agent/exec.js';
 import { adminPort } from '../../agent/supervisor/command.js';
 import { recordProcesses } from '../../agent/supervisor/processes.js';
@@ -257,6 +259,31 @@ t.test('a daemon that an earlier agent left behind is ended first', async (t) =>
   await orphaned;
   t.match(ctx.lines[0]?.msg, `ended kmesh-daemon with pid ${orphan.pid}`);
   t.equal(diary().length, 1);
+});
+
+/** A process that holds the lock of the pins. @param word the last one of its command line */
+async function holderOfPins(t: Test, folder: string, word: string): Promise<ChildProcess> {
+  const pins = path.join(folder, 'bpf_kmesh');
+  mkdirSync(pins, { recursive: true });
+  const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(new URL('../helpers/lockWorker.ts', import.meta.url)), 'hold', pins, word], { detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const [line] = (await once(child.stdout!, 'data')) as [Buffer];
+  t.equal(String(line), 'held\n');
+  return child;
+}
+
+t.test('a daemon that was started and is not on record is known by its lock; whoever else holds that is left alone', async (t) => {
+  const { ctx, phase } = await stage(t, {});
+  const orphan = await holderOfPins(t, ctx.options.bpfFsPath, '/usr/lib/kmesh/daemon.js');
+  const ended = once(orphan, 'exit');
+  await phase.run(ctx);
+  t.same(await ended, [null, 'SIGTERM']);
+  t.match(ctx.lines[0]?.msg, `ended kmesh-daemon with pid ${orphan.pid}`);
+
+  const other = await stage(t, {});
+  const stranger = await holderOfPins(t, other.ctx.options.bpfFsPath, 'backup');
+  await other.phase.run(other.ctx);
+  t.ok(lives(stranger.pid ?? 0));
 });
 
 t.test('a process that only has the pid of the old daemon is left alone', async (t) => {

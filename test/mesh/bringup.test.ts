@@ -6,8 +6,10 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { AdsServer } from '../helpers/adsServer.js';
+import { mountTable } from '../helpers/mountTable.js';
 import { connectFrom, ROOT, TestNode, type Outcome } from '../helpers/node.js';
 import { compileTool, enterSandbox, makeCgroup } from '../helpers/sandbox.js';
 import { assignment, blackHole, edsCluster, tcpListener } from './resources.js';
@@ -54,8 +56,7 @@ const said = (outcomes: readonly Outcome[]): string[] => [...new Set(outcomes.ma
 
 /** What a run may leave behind on the machine. */
 function traces(node: TestNode): unknown {
-  const mounts = fs
-    .readFileSync('/proc/self/mountinfo', 'utf8')
+  const mounts = mountTable()
     .split('\n')
     .filter(Boolean)
     // All but the mount's own number and its parent's.
@@ -178,6 +179,34 @@ t.test('the daemon dies and the files change', async (t) => {
   t.equal(adopted['frontends'], 5, 'its successor adopts what is pinned');
   const force = await node.lineOf(/^programs in force/, { after: seen });
   t.ok((force['hooks'] as { action: string }[]).every(({ action }) => action === 'replaced'), 'and replaces the programs in place');
+});
+
+t.test('a daemon that is on no record: a second one is refused, and the next agent ends it', async (t) => {
+  const cgroup = makeCgroup();
+  const node = new TestNode({ cgroup, xdsAddress: `file://${path.join(ROOT, 'samples/mesh')}` });
+  t.teardown(async () => {
+    await node.stop();
+    node.remove();
+  });
+  node.start();
+  await node.ready();
+  const old = daemonPid(node);
+
+  const words = fs.readFileSync(`/proc/${old}/cmdline`, 'utf8').split('\0').slice(0, -1);
+  const second = spawn(words[0]!, [...words.slice(1), '--admin-port', '15201', '--log-format', 'json'], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, XDS_ADDRESS: `file://${ROOT}/samples/mesh` } });
+  const [refusal, [code]] = await Promise.all([text(second.stdout!), once(second, 'exit')]);
+  t.match(refusal, new RegExp(`KM_DAEMON_RUNNING: the process with pid ${old} holds /sys/fs/bpf/bpf_kmesh; remedy: `));
+  t.equal(code, 3);
+
+  // As when the agent is killed after it has started the daemon, and before it has put it on record.
+  await node.stop('SIGKILL');
+  fs.rmSync(path.join(node.stateDir, 'processes.json'));
+  t.same(said(await connectFrom(cgroup, client, SERVICE, 80, ['-n', '50'])), ['v1-a', 'v1-b', 'v2']);
+  const seen = node.log.length;
+  node.start();
+  await node.lineOf(new RegExp(`^ended kmesh-daemon with pid ${old}, which an earlier agent left behind$`), { after: seen });
+  await node.lineOf(/^ready: /, { after: seen });
+  t.not(daemonPid(node), old);
 });
 
 t.test("the node's own connections are never steered", async (t) => {

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import type { Lock } from '../../../agent/fileLock.js';
+import type { Lock } from '../../../common/fileLock.js';
 import type { Entry, Sys } from '../../../agent/sys.js';
 import type { Captured } from '../capturedRoot.js';
 

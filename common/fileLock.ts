@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import os from 'node:os';
-import { flockHolder } from './probe/procLocks.js';
+import { flockHolder } from './procLocks.js';
 
 /** `shared` locks go together; an `exclusive` one goes with no other. */
 export type LockKind = 'shared' | 'exclusive';
