@@ -19,6 +19,8 @@ export interface Change {
 export interface Deployment {
   readonly xdsAddress?: string;
   readonly changes?: readonly Change[];
+  /** Of deploy/. */
+  readonly components?: readonly string[];
   /** Patches besides those on the DaemonSet. */
   readonly patches?: readonly { readonly patch: string }[];
 }
@@ -36,14 +38,15 @@ export const xdsAddress = (): string => need('XDS_ADDRESS');
  * Writes the kustomization of docs/deploy.md with image and control plane of this run to `folder`, beside a copy of kmesh.yaml. It changes nothing
  * else but what the test asks for, and, where KUBE_ATTACH_CGROUP is set, the cgroup that is steered.
  */
-export function writeKustomization(folder: string, { xdsAddress: address = xdsAddress(), changes = [], patches = [] }: Deployment = {}): void {
+export function writeKustomization(folder: string, { xdsAddress: address = xdsAddress(), changes = [], components = [], patches = [] }: Deployment = {}): void {
   const { shown, operation } = shownKustomization();
   const [, newName, newTag] = /^(.*):([^:/]+)$/.exec(image()) ?? [];
   const cgroup = process.env['KUBE_ATTACH_CGROUP'];
   const attach: Change[] = cgroup === undefined ? [] : [{ op: 'add', path: '/spec/template/spec/containers/0/args/-', value: `--attach-cgroup=${cgroup}` }];
   const patch = stringify([{ ...operation, value: address }, ...attach, ...changes]);
   fs.copyFileSync(path.join(ROOT, 'kmesh.yaml'), path.join(folder, 'kmesh.yaml'));
-  fs.writeFileSync(path.join(folder, 'kustomization.yaml'), stringify({ ...shown, images: [{ ...shown.images[0], newName, newTag }], patches: [{ ...shown.patches[0], patch }, ...patches] }));
+  for (const name of components) fs.cpSync(path.join(ROOT, 'deploy', name), path.join(folder, 'deploy', name), { recursive: true });
+  fs.writeFileSync(path.join(folder, 'kustomization.yaml'), stringify({ ...shown, components: components.map((name) => `deploy/${name}`), images: [{ ...shown.images[0], newName, newTag }], patches: [{ ...shown.patches[0], patch }, ...patches] }));
 }
 
 export interface Pod {
