@@ -78,7 +78,7 @@ export const DAEMON_ERRORS = {
   },
   KM_POD_NETNS: {
     cause: 'The network namespace of a pod cannot be entered or recognized, so that the pod is not in the mesh.',
-    remedy: 'Give the container CAP_SYS_ADMIN and CAP_SYS_PTRACE and map the host\'s /proc at /host/proc, as kmesh.yaml does. Before Linux 5.14, steer the whole node (no --attach-cgroup).',
+    remedy: 'Give the container CAP_SYS_ADMIN and CAP_SYS_PTRACE and map the host\'s /proc at /host/proc, as kmesh.yaml does. Before Linux 5.14 mount the root of the cgroup2 hierarchy (--cgroup2-path).',
   },
   KM_PODS_UNSUPPORTED: {
     cause: 'The kernel does not tell network namespaces apart in the connect hooks (helper get_netns_cookie, Linux 5.7), so that no pod can be taken into the mesh by its labels: all connections pass.',

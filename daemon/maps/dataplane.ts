@@ -94,7 +94,7 @@ export class Dataplane {
    * The cookie of the network namespace of a datagram socket that `connect` connects, for kernels that do not tell it by a socket option.
    *
    * @param connect returns the cookie of the socket
-   * @returns undefined when the programs did not see it: this process is outside of the cgroup
+   * @returns undefined when no program saw it: this process is outside of the hierarchy of cgroups
    * @throws DataplaneError
    */
   learnNetnsCookie(connect: () => bigint): bigint | undefined {

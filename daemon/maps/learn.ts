@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import fs from 'node:fs';
+import path from 'node:path';
 import { errnoName } from './errno.js';
 import { DataplaneError, withCode } from './errors.js';
 import { call, callForPointer, tryCall, tryCallForPointer, type Pointer } from './libbpf.js';
@@ -16,14 +17,17 @@ export const canLearn = (object: Pointer): boolean => tryCallForPointer('bpf_obj
  * The cookie of the network namespace of a socket that `connect` connects: a datagram socket of this process, whose real group id is the
  * one of the settings.
  *
- * @param cgroup folder of a cgroup that this process is in, or a parent of it
+ * The program is attached for this moment, to the whole hierarchy: this process need not be in the cgroup that is steered, and connections of
+ * others are not looked at.
+ *
+ * @param cgroup folder of a cgroup of the hierarchy
  * @param connect returns the cookie of the socket; whether it could be connected does not matter
- * @returns undefined when no program saw it: this process is not in the cgroup
+ * @returns undefined when no program saw it: this process is in no cgroup of the hierarchy as it is mounted here
  * @throws DataplaneError KM_BPF_ATTACH, KM_MAP_ACCESS
  */
 export function learnNetnsCookie(object: Pointer, cgroup: string, connect: () => bigint): bigint | undefined {
   const map = callForPointer('bpf_object__find_map_by_name', object, MAP);
-  const sock = attached(object, cgroup, connect);
+  const sock = attached(object, topOf(cgroup), connect);
   const [key, value] = [Buffer.alloc(cookieKey.size), Buffer.alloc(cookieKey.size)];
   cookieKey.write(sock, key, 0);
   const fd = tryCall('bpf_map__fd', map);
@@ -32,6 +36,14 @@ export function learnNetnsCookie(object: Pointer, cgroup: string, connect: () =>
   if (found < 0) throw new DataplaneError('KM_MAP_ACCESS', `lookup of ${MAP}: ${errnoName(-found)}`);
   withCode('KM_MAP_ACCESS', MAP, () => call('bpf_map_delete_elem', fd, key));
   return cookieKey.read(value, 0);
+}
+
+/** The top of the mount that a cgroup is in. */
+function topOf(cgroup: string): string {
+  const { dev } = fs.statSync(cgroup);
+  let folder = fs.realpathSync(cgroup);
+  for (let above = path.dirname(folder); above !== folder && fs.statSync(above).dev === dev; above = path.dirname(folder)) folder = above;
+  return folder;
 }
 
 function attached<T>(object: Pointer, cgroup: string, during: () => T): T {

@@ -53,7 +53,7 @@ export function readNetns(path: string, learn: Learn): Netns {
   try {
     const { dev, ino } = fs.fstatSync(there);
     const cookie = inside(there, () => optionOf(SO_NETNS_COOKIE) ?? learn(connectDatagram));
-    if (cookie === undefined) throw new Error(`the cookie of ${path} cannot be learned: the kernel is older than 5.14, and kmesh-daemon is outside of the cgroup that it steers`);
+    if (cookie === undefined) throw new Error(`the cookie of ${path} cannot be learned: the kernel is older than 5.14, and no program saw kmesh-daemon connect: it is outside of the mounted cgroup2 hierarchy`);
     return { device: dev, inode: ino, cookie };
   } finally {
     fs.closeSync(there);
