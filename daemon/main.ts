@@ -7,7 +7,6 @@ import { createLogger, type Logger } from './log.js';
 import { DataplaneError } from './maps/errors.js';
 import { removePins } from './maps/pins.js';
 import { parseOptions, UsageError, type DaemonOptions } from './options.js';
-import { explainPod, podQuestion } from './pods/explain.js';
 import { checkControlPlane } from './check.js';
 import { runDaemon, xdsOptions } from './run.js';
 
@@ -44,12 +43,7 @@ function cleanup(root: string, log: Logger): number {
 /** `node daemon.js explain ...`: prints an answer; errors go to standard error, in one line. */
 async function answer(argv: readonly string[]): Promise<number> {
   try {
-    const question = podQuestion(argv);
-    if (question !== undefined) {
-      process.stdout.write(await explainPod(question));
-      return EXIT.ok;
-    }
-    process.stdout.write(explainCommand(argv));
+    process.stdout.write(await explainCommand(argv));
     return EXIT.ok;
   } catch (error) {
     if (error instanceof UsageError) {

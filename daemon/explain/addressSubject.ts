@@ -11,16 +11,17 @@ import { answerText } from './text.js';
 export const addressSubject: Subject = {
   option: 'address',
   options: {
+    'bpf-fs-path': { type: 'string', describe: 'bpffs (/sys/fs/bpf); the pins are below bpf_kmesh/ there' },
     address: { type: 'string', describe: 'What a connection to ADDRESS:PORT comes to, and why' },
     method: { type: 'string', describe: 'Method of its first request (GET)' },
     path: { type: 'string', describe: 'Path of its first request, with the query (/)' },
     host: { type: 'string', describe: 'Host of its first request (the address)' },
     header: { type: 'string', array: true, nargs: 1, describe: 'NAME:VALUE, a header of its first request; any number of times' },
   },
-  answer(given) {
+  async answer(given) {
     const text = (name: string): string | undefined => given[name] as string | undefined;
     const question = readQuestion({ address: text('address')!, method: text('method'), path: text('path'), host: text('host'), header: given['header'] as string[] | undefined });
-    const { contents, counters } = readPinnedMaps(path.join(text('bpf-fs-path')!, 'bpf_kmesh'));
+    const { contents, counters } = readPinnedMaps(path.join(text('bpf-fs-path') ?? '/sys/fs/bpf', 'bpf_kmesh'));
     const answer = explainAddress(contents, counters, question);
     const unread = whyUnread();
     const { ip, port, request } = question;

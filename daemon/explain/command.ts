@@ -2,25 +2,25 @@
 import yargs, { type Options } from 'yargs';
 import { UsageError } from '../options.js';
 import { addressSubject } from './addressSubject.js';
+import { podSubject } from './podSubject.js';
 import { QuestionError } from './question.js';
 import type { Subject } from './subject.js';
 
 /** What can be asked about. */
-const SUBJECTS: readonly Subject[] = [addressSubject];
+const SUBJECTS: readonly Subject[] = [addressSubject, podSubject];
 
 const COMMON = {
-  'bpf-fs-path': { type: 'string', default: '/sys/fs/bpf', describe: 'bpffs; the pins are below bpf_kmesh/ there' },
   json: { type: 'boolean', default: false, describe: 'The answer as JSON' },
 } satisfies Record<string, Options>;
 
 /**
- * `node daemon.js explain ...`: answers one question from what is in force on this node, and changes nothing. The daemon need not run.
+ * `node daemon.js explain ...`: answers one question from what is in force on this node, and changes nothing.
  *
  * @param argv without `explain`.
  * @returns what is printed.
- * @throws UsageError, DataplaneError
+ * @throws UsageError, DataplaneError, DaemonError
  */
-export function explain(argv: readonly string[]): string {
+export async function explain(argv: readonly string[]): Promise<string> {
   const options: Record<string, Options> = Object.assign({}, COMMON, ...SUBJECTS.map((subject) => subject.options));
   const given = yargs([...argv])
     .scriptName('kmesh-daemon explain')
@@ -38,8 +38,10 @@ export function explain(argv: readonly string[]): string {
   const asked = SUBJECTS.filter(({ option }) => given[option] !== undefined);
   const [subject] = asked;
   if (!subject || asked.length > 1) throw new UsageError(`explain takes one of ${SUBJECTS.map(({ option }) => `--${option}`).join(', ')}`);
+  const foreign = Object.keys(options).find((name) => given[name] !== undefined && !(name in subject.options) && !(name in COMMON));
+  if (foreign !== undefined) throw new UsageError(`--${foreign} means nothing to --${subject.option}`);
   try {
-    const { text, json } = subject.answer(given);
+    const { text, json } = await subject.answer(given);
     return given['json'] === true ? `${JSON.stringify(json, plain, 2)}\n` : text;
   } catch (error) {
     if (error instanceof QuestionError) throw new UsageError(error.message);

@@ -8,9 +8,14 @@ export interface Subject {
   /** All its options, this one among them. */
   readonly options: Readonly<Record<string, Options>>;
   /**
-   * @param given the values of its options and of `bpf-fs-path`.
-   * @returns what is printed: `text` for people, `json` with --json.
-   * @throws QuestionError for a value that means nothing, DataplaneError.
+   * @param given the values of its options; undefined: not given.
+   * @throws QuestionError for a value that means nothing, DataplaneError, DaemonError.
    */
-  answer(given: Readonly<Record<string, unknown>>): { readonly text: string; readonly json: unknown };
+  answer(given: Readonly<Record<string, unknown>>): Promise<SubjectAnswer>;
+}
+
+/** What is printed: `text` for people, `json` with --json. */
+export interface SubjectAnswer {
+  readonly text: string;
+  readonly json: unknown;
 }

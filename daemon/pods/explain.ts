@@ -3,10 +3,7 @@ import http from 'node:http';
 import { once } from 'node:events';
 import * as z from 'zod';
 import { DaemonError, messageOf } from '../errors.js';
-import { UsageError } from '../options.js';
-import type { PodView } from './view.js';
 
-const ADMIN_PORT = 15200;
 const MOST_BYTES = 16 << 20;
 
 const counters = z.object({ steered: z.number(), passed: z.number(), refused: z.number() });
@@ -28,27 +25,12 @@ const page = z.union([
 ]);
 
 type Page = z.infer<typeof page>;
-
-/** Of `explain`: `--pod NAMESPACE/NAME [--admin-port PORT]`, the arguments behind that word; undefined: they are not about a pod. @throws UsageError */
-export function podQuestion(argv: readonly string[]): { readonly pod: string; readonly port: number } | undefined {
-  const pod = option(argv, '--pod');
-  if (pod === undefined) return undefined;
-  if (!/^[a-z0-9][-a-z0-9]*\/[a-z0-9][-a-z0-9.]*$/.test(pod)) throw new UsageError(`--pod takes a namespace and a name, as in shop/web-0, not "${pod}"`);
-  const port = Number(option(argv, '--admin-port') ?? ADMIN_PORT);
-  if (!Number.isInteger(port) || port < 1 || port > 65535) throw new UsageError('--admin-port takes a whole number from 1 to 65535');
-  return { pod, port };
-}
-
-function option(argv: readonly string[], name: string): string | undefined {
-  const at = argv.findIndex((word) => word === name || word.startsWith(`${name}=`));
-  if (at < 0) return undefined;
-  return argv[at]!.startsWith(`${name}=`) ? argv[at]!.slice(name.length + 1) : (argv[at + 1] ?? '');
-}
+type Pod = z.infer<typeof view>;
 
 /** Asks the running daemon. @throws DaemonError KM_DAEMON_AWAY */
-export async function explainPod({ pod, port }: { readonly pod: string; readonly port: number }): Promise<string> {
+export async function askPods(port: number): Promise<Page> {
   try {
-    return story(pod, page.parse(JSON.parse(await get(port, '/pods'))));
+    return page.parse(JSON.parse(await get(port, '/pods')));
   } catch (error) {
     throw new DaemonError('KM_DAEMON_AWAY', `127.0.0.1:${port}: ${messageOf(error)}`, { cause: error });
   }
@@ -70,12 +52,20 @@ async function get(port: number, path: string): Promise<string> {
 export function story(pod: string, found: Page): string {
   if ('off' in found) return `${pod}: labels decide nothing on this node: ${found.off}\n`;
   const { node, synced, troubles, pods } = found;
-  const known = pods.find(({ namespace, name }) => `${namespace}/${name}` === pod);
-  const lines = known === undefined ? [`${pod} is not known on node ${node}${synced ? '' : ': the API server has not told this daemon all pods yet'}`] : podLines(pod, known as PodView);
+  const known = podOf(pods, pod);
+  const lines = known === undefined ? [`${pod} is not known on node ${node}${synced ? '' : ': the API server has not told this daemon all pods yet'}`] : podLines(pod, known);
   return [...lines, ...troubles.map(({ concerns, code, reason, remedy }) => `trouble with ${concerns}: ${code}: ${reason}; remedy: ${remedy}`), ''].join('\n');
 }
 
-function podLines(pod: string, { enrolled, inMesh, rule, why, annotated, netns, connections }: PodView): string[] {
+/** The same for programs: `pod` is missing when it is not known, all but `asked`, `manage` and `off` where labels decide nothing. */
+export function podJson(pod: string, found: Page): object {
+  const asked = { pod };
+  return 'off' in found ? { asked, ...found } : { asked, ...found, pods: undefined, pod: podOf(found.pods, pod) };
+}
+
+const podOf = (pods: readonly Pod[], pod: string): Pod | undefined => pods.find(({ namespace, name }) => `${namespace}/${name}` === pod);
+
+function podLines(pod: string, { enrolled, inMesh, rule, why, annotated, netns, connections }: Pod): string[] {
   const state = enrolled ? 'is in the mesh' : inMesh ? 'belongs into the mesh and is not in it yet' : 'is not in the mesh';
   return [
     `${pod} ${state}`,

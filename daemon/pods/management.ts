@@ -58,9 +58,7 @@ export class PodManagement {
 
   /** Never rejects: a node whose pods cannot be told apart keeps its network, and says what is wrong. */
   async start(): Promise<void> {
-    const { manage, log } = this.#parts;
-    log.info({ manage }, manage === 'all' ? 'the connections of every process are steered (--manage all)' : `the connections of pods that labels take into the mesh are steered (--manage labelled, label ${MODE_LABEL})`);
-    if (manage === 'all') return;
+    if (this.#parts.manage === 'all') return;
     if (this.#off === undefined) this.#begin();
     await this.#serve();
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
-import { explainPod, podQuestion } from '../../../daemon/pods/explain.js';
+import { explain } from '../../../daemon/explain/command.js';
 import { podsSummary } from '../../../daemon/pods/summary.js';
 import type { PodsView, PodView } from '../../../daemon/pods/view.js';
 import { podsLine, podsStatus } from '../../../agent/status/pods.js';
@@ -21,11 +21,26 @@ async function daemon(t: { teardown(work: () => unknown): void }, body: unknown,
   return (server.address() as AddressInfo).port;
 }
 
+const explainPod = ({ pod, port }: { readonly pod: string; readonly port: number }): Promise<string> => explain(['--pod', pod, '--admin-port', String(port)]);
+
 t.test('the words of the command', async (t) => {
-  t.same(podQuestion(['--pod', 'shop/web-0']), { pod: 'shop/web-0', port: 15200 });
-  t.same(podQuestion(['--pod=shop/web.0', '--admin-port', '1234']), { pod: 'shop/web.0', port: 1234 });
-  for (const argv of [[], ['--address', '10.0.0.1:80']]) t.equal(podQuestion(argv), undefined);
-  for (const argv of [['--pod'], ['--pod', 'web-0'], ['--pod', 'a/b/c'], ['--pod', 'a/b', '--admin-port', 'x']]) t.throws(() => podQuestion(argv), { name: 'UsageError' });
+  const port = await daemon(t, VIEW);
+  t.match(await explain(['--pod=shop/in', `--admin-port=${port}`]), /^shop\/in is in the mesh\n/);
+  const refused = (argv: readonly string[], message: RegExp): Promise<unknown> => t.rejects(explain(argv), { name: 'UsageError', message });
+  for (const pod of ['', 'web-0', 'a/b/c', 'A/b']) await refused(['--pod', pod], /^--pod takes a namespace and a name/);
+  for (const bad of ['x', '0', '65536', '1.5']) await refused(['--pod', 'a/b', '--admin-port', bad], /^--admin-port takes a whole number/);
+  await refused(['--pod', 'a/b', '--pod', 'a/c'], /^--pod is given twice$/);
+  await refused(['--pod', 'a/b', '--address', '10.96.0.1:80'], /^explain takes one of --address, --pod$/);
+  await refused(['--pod', 'a/b', '--path', '/'], /^--path means nothing to --pod$/);
+  await refused(['--pod', 'a/b', '--jsn'], /jsn/);
+});
+
+t.test('the same for programs', async (t) => {
+  const json = async (pod: string, body: unknown): Promise<unknown> => JSON.parse(await explain(['--pod', pod, '--json', '--admin-port', String(await daemon(t, body))]));
+  const { manage, node, synced, troubles } = VIEW;
+  t.same(await json('shop/in', VIEW), { asked: { pod: 'shop/in' }, manage, node, synced, troubles, pod: pod('in', IN) });
+  t.same(await json('shop/none', VIEW), { asked: { pod: 'shop/none' }, manage, node, synced, troubles });
+  t.same(await json('shop/in', { manage: 'all', off: '--manage all' }), { asked: { pod: 'shop/in' }, manage: 'all', off: '--manage all' });
 });
 
 t.test('what a pod is, and by which rule', async (t) => {
