@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connections go on while Kmesh is restarted, exchanged and upgraded, and while nobody answers at the API server.
 import { execFileSync } from 'node:child_process';
-import fs from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { temporaryFolder } from '../helpers/agentContext.js';
 import { anyPod, ask, image, isReady, logs, NAMESPACE, type Pod, pods, remove, rolledOut, writeKustomization } from './kmesh.js';
 import { kubectl, limit, until } from './kubectl.js';
+import { agentRuns, apiServerPid, OWN, signalAgent } from './ownNode.js';
 import { addresses, deployWorkloads, nodeState, removeWorkloads, TEST_NAMESPACE } from './workloads.js';
 
 const folder = temporaryFolder(t);
@@ -90,19 +90,15 @@ t.test('an image upgrade', { skip: next === undefined && 'KUBE_NEXT_IMAGE names 
   });
 });
 
-const state = process.env['KUBE_STATE'] ?? '';
-const ctr = (...args: readonly string[]): string => execFileSync('ctr', ['--address', path.join(state, 'containerd.sock'), '--namespace', 'k8s.io', ...args], { encoding: 'utf8' });
-const lives = (id: string): boolean => ctr('tasks', 'list').split('\n').some((line) => line.startsWith(id) && line.includes('RUNNING'));
-
-t.test('the API server does not answer: what is in force stays, also when the agent ends meanwhile', { skip: state === '' && 'only where ../shared/tools made the cluster, whose API server may be stopped' }, async (t) => {
-  const pid = Number(fs.readFileSync(path.join(state, 'pid/apiserver'), 'utf8'));
-  const { metadata, status } = await anyPod();
-  const id = status.containerStatuses?.[0]?.containerID?.replace('containerd://', '') ?? '';
+t.test('the API server does not answer: what is in force stays, also when the agent ends meanwhile', { skip: !OWN && 'only where ../shared/tools made the cluster, whose API server may be stopped' }, async (t) => {
+  const pid = apiServerPid();
+  const pod = await anyPod();
+  const { metadata } = pod;
   await nothingLost(t, async () => {
     process.kill(pid, 'SIGSTOP');
     try {
-      ctr('tasks', 'kill', '--signal', 'SIGTERM', id);
-      await until('the agent ends', 60, () => (lives(id) ? undefined : true));
+      signalAgent(pod, 'SIGTERM');
+      await until('the agent ends', 60, () => (agentRuns(pod) ? undefined : true));
     } finally {
       process.kill(pid, 'SIGCONT');
     }

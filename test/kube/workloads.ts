@@ -61,7 +61,11 @@ export interface NodeState {
   readonly mnt: readonly string[];
   readonly pins: readonly string[];
   readonly modules: readonly string[];
+  /** Each file of /etc/cni/net.d: name, mode, owner, digest. */
+  readonly cniConf: readonly string[];
+  /** Whether kmesh-cni is in /opt/cni/bin. */
+  readonly cniPlugin: boolean;
 }
 
-/** What is mounted and pinned on the node of pod `node`. */
+/** What is mounted, pinned and installed on the node of pod `node`. */
 export const nodeState = (): NodeState => JSON.parse(inPod(TEST_NAMESPACE, 'node', 'node', '/programs/node.mjs')) as NodeState;

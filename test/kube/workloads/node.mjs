@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// node.mjs: prints what is in the folders in which Kmesh mounts and pins on a node, as JSON.
-import { readdirSync, readFileSync } from 'node:fs';
+// node.mjs: prints what is in the folders in which Kmesh mounts, pins and installs on a node, as JSON.
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 
 const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').map((line) => line.split(' ')[4]).filter((point) => point?.startsWith('/node/'));
 // The kernel's own, in every bpffs (kernel/bpf/preload).
@@ -12,4 +13,16 @@ const modules = (() => {
     return [];
   }
 })();
-console.log(JSON.stringify({ mounts: mounts.sort(), mnt: readdirSync('/node/mnt').sort(), pins: pins.sort(), modules }));
+
+/** Each file by name, mode, owner and digest: other networks keep credentials here. */
+function filesOf(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).sort().map((name) => {
+    const file = `${folder}/${name}`;
+    const { mode, uid, gid } = statSync(file);
+    const digest = statSync(file).isFile() ? createHash('sha256').update(readFileSync(file)).digest('hex') : 'no file';
+    return `${name} ${mode.toString(8)} ${uid}:${gid} ${digest}`;
+  });
+}
+
+console.log(JSON.stringify({ mounts: mounts.sort(), mnt: readdirSync('/node/mnt').sort(), pins: pins.sort(), modules, cniConf: filesOf('/node/etc/cni/net.d'), cniPlugin: existsSync('/node/opt/cni/bin/kmesh-cni') }));
