@@ -102,21 +102,39 @@ export function buildPrebuiltImage(release) {
   return 'localhost/kmesh:other';
 }
 
+const NEXT = `${COMPAT}-next`;
+
+/** The compat image with a daemon and eBPF programs whose maps have another layout: what an upgrade brings at its worst. */
+function makeNextImage() {
+  const made = path.join(CACHE, 'other-version');
+  rmSync(made, { recursive: true, force: true });
+  run(process.execPath, ['scripts/other-version.mjs', made]);
+  const container = run('buildah', ['from', '--isolation', 'chroot', COMPAT], { output: true }).trim();
+  try {
+    for (const file of ['daemon.js', 'bpf/include/kmesh/layout.h']) run('buildah', ['copy', '--quiet', container, path.join(made, file), path.posix.join('/usr/lib/kmesh', file)], { output: true });
+    // With one time for all files, the same content is the same image.
+    run('buildah', ['commit', '--quiet', '--timestamp', '0', container, NEXT], { output: true });
+  } finally {
+    run('buildah', ['rm', container], { output: true });
+    rmSync(made, { recursive: true, force: true });
+  }
+}
+
 /**
- * Writes the compat image to an archive that container engines load, under its own name and a second one, unless that file holds it already.
+ * Writes the compat image and the one that an upgrade goes to into an archive that container engines load, unless that file holds them already.
  *
  * @returns the two names
  */
 export function saveCompatImage(archive) {
-  const names = [COMPAT, `${COMPAT}-next`];
-  const id = run('podman', ['image', 'inspect', '--format', '{{.Id}}', COMPAT], { output: true }).trim();
+  const names = [COMPAT, NEXT];
+  makeNextImage();
+  const ids = run('podman', ['image', 'inspect', '--format', '{{.Id}}', ...names], { output: true });
   const stamp = `${archive}.id`;
-  if (existsSync(archive) && existsSync(stamp) && readFileSync(stamp, 'utf8') === id) return names;
+  if (existsSync(archive) && existsSync(stamp) && readFileSync(stamp, 'utf8') === ids) return names;
   for (const stale of [archive, stamp]) rmSync(stale, { force: true });
   mkdirSync(path.dirname(archive), { recursive: true });
-  run('podman', ['tag', ...names]);
   run('podman', ['save', '--format', 'docker-archive', '--multi-image-archive', '--output', archive, ...names]);
-  writeFileSync(stamp, id);
+  writeFileSync(stamp, ids);
   return names;
 }
 

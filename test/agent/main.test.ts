@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bundled agent as users start it, with a small program in the place of kmesh-daemon.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, lstatSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { build } from 'esbuild';
 import t from 'tap';
 import { OWN_GID } from '../../agent/identity.js';
+import { BUNDLE_VERSION, bundleAgent } from '../helpers/agentBundle.js';
 import { projectRoot, temporaryFolder } from '../helpers/agentContext.js';
 import { installFakeDaemon, readDiary } from '../helpers/fakeDaemon.js';
 import { mountTable } from '../helpers/mountTable.js';
@@ -19,23 +19,12 @@ const root = temporaryFolder(t);
 chmodSync(root, 0o755);
 installFakeDaemon(root, {});
 cpSync(path.join(projectRoot, 'bpf'), path.join(root, 'bpf'), { recursive: true });
-symlinkSync(path.join(projectRoot, 'node_modules'), path.join(root, 'node_modules'));
-await build({
-  entryPoints: [path.join(projectRoot, 'agent/main.ts')],
-  outfile: path.join(root, 'agent.mjs'),
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  external: ['koffi'],
-  define: { KMESH_VERSION: '"9.8.7"' },
-  banner: { js: "import { createRequire as kmeshCreateRequire } from 'node:module'; const require = kmeshCreateRequire(import.meta.url);" },
-  logLevel: 'error',
-});
+const agent = await bundleAgent(root);
 
 function start(args: readonly string[], uid?: number, more: Readonly<Record<string, string>> = {}): ChildProcess {
   // Without tap's loader, which is for the sources.
   const env = { ...process.env, NODE_OPTIONS: '', ...more };
-  return spawn(process.execPath, [path.join(root, 'agent.mjs'), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], ...(uid === undefined ? {} : { uid, gid: uid }) });
+  return spawn(process.execPath, [agent, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], ...(uid === undefined ? {} : { uid, gid: uid }) });
 }
 
 /** A JSON web token. */
@@ -78,7 +67,7 @@ t.test('what works for every user and changes nothing', async (t) => {
   t.ok(checks.some(({ name, evidence }) => name === 'control plane address' && evidence === 'fake'));
   t.match(await outcome(start(['doctor', ...places])), { code: 0, stdout: /^the agent can start.*: 0 errors.*CAPABILITY/s });
   t.match(await outcome(start(['--help'], NOBODY)), { code: 0, stdout: /Phases of run/ });
-  t.match(await outcome(start(['--version'], NOBODY)), { code: 0, stdout: '9.8.7\n' });
+  t.match(await outcome(start(['--version'], NOBODY)), { code: 0, stdout: `${BUNDLE_VERSION}\n` });
   t.same(readdirSync(folder), []);
   t.equal(mountTable(), before);
 });

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cold starts under real limits: of memory, in a cgroup of the test's own, and of the disk.
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { build } from 'esbuild';
 import t from 'tap';
+import { bundleAgent } from '../helpers/agentBundle.js';
 import { projectRoot, temporaryFolder } from '../helpers/agentContext.js';
 import { hasMemoryCgroups, limitedMemory, PEAK_FILE } from '../helpers/memoryCgroup.js';
 import { compileTool, enterSandbox, run } from '../helpers/sandbox.js';
@@ -14,22 +14,11 @@ await enterSandbox(import.meta.url);
 const MIB = 2 ** 20;
 const root = temporaryFolder(t);
 for (const folder of ['bpf', 'kernel']) cpSync(path.join(projectRoot, folder), path.join(root, folder), { recursive: true });
-symlinkSync(path.join(projectRoot, 'node_modules'), path.join(root, 'node_modules'));
-await build({
-  entryPoints: [path.join(projectRoot, 'agent/main.ts')],
-  outfile: path.join(root, 'agent.mjs'),
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  external: ['koffi'],
-  define: { KMESH_VERSION: '"9.8.7"' },
-  banner: { js: "import { createRequire as kmeshCreateRequire } from 'node:module'; const require = kmeshCreateRequire(import.meta.url);" },
-  logLevel: 'error',
-});
+const agent = await bundleAgent(root);
 
 /** `node agent.js bundle`, a cold start that loads and mounts nothing. */
 function coldStart(folder: string, within: readonly string[] = [], bin?: string): SpawnSyncReturns<string> {
-  const [file = '', ...words] = [...within, process.execPath, path.join(root, 'agent.mjs'), 'bundle', '--state-dir', path.join(folder, 'state'), '--output', path.join(folder, 'out.tar'), '--log-format=json'];
+  const [file = '', ...words] = [...within, process.execPath, agent, 'bundle', '--state-dir', path.join(folder, 'state'), '--output', path.join(folder, 'out.tar'), '--log-format=json'];
   return spawnSync(file, words, { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '', PATH: `${bin === undefined ? '' : `${bin}:`}${process.env['PATH']}` } });
 }
 

@@ -2,11 +2,11 @@
 // Agents as processes that share a state folder, each in a pid namespace of its own as in two containers.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync, watch, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { build } from 'esbuild';
 import t from 'tap';
+import { bundleAgent } from '../helpers/agentBundle.js';
 import { projectRoot, temporaryFolder } from '../helpers/agentContext.js';
 import { enterSandbox } from '../helpers/sandbox.js';
 
@@ -14,18 +14,7 @@ await enterSandbox(import.meta.url);
 
 const root = temporaryFolder(t);
 for (const folder of ['bpf', 'kernel']) cpSync(path.join(projectRoot, folder), path.join(root, folder), { recursive: true });
-symlinkSync(path.join(projectRoot, 'node_modules'), path.join(root, 'node_modules'));
-await build({
-  entryPoints: [path.join(projectRoot, 'agent/main.ts')],
-  outfile: path.join(root, 'agent.mjs'),
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  external: ['koffi'],
-  define: { KMESH_VERSION: '"9.8.7"' },
-  banner: { js: "import { createRequire as kmeshCreateRequire } from 'node:module'; const require = kmeshCreateRequire(import.meta.url);" },
-  logLevel: 'error',
-});
+const agent = await bundleAgent(root);
 
 /** A make that says that it was run, and waits where the folder has a file `wait`. */
 function slowMake(folder: string): string {
@@ -38,7 +27,7 @@ function slowMake(folder: string): string {
 
 /** `node agent.js bundle` as process 1 of a pid namespace. */
 function start(folder: string, output: string): ChildProcess {
-  const words = ['--pid', '--fork', '--kill-child', '--mount-proc', process.execPath, path.join(root, 'agent.mjs'), 'bundle', '--state-dir', path.join(folder, 'state'), '--output', path.join(folder, output), '--log-format=json'];
+  const words = ['--pid', '--fork', '--kill-child', '--mount-proc', process.execPath, agent, 'bundle', '--state-dir', path.join(folder, 'state'), '--output', path.join(folder, output), '--log-format=json'];
   return spawn('unshare', words, { env: { ...process.env, NODE_OPTIONS: '', PATH: `${path.join(folder, 'bin')}:${process.env['PATH']}` }, stdio: ['ignore', 'pipe', 'inherit'] });
 }
 

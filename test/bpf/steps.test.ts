@@ -2,31 +2,11 @@
 /** Each step of a program over requests as kmesh.ko shows them: the real hook, a kernel without the module. */
 import t from 'tap';
 import { enterSandbox } from '../helpers/sandbox.js';
-import { startRequestClient } from './requestClient.js';
-import { ask, table, toCluster, vhost, type Question } from './routes.js';
-import { cluster, frontend } from './mesh.js';
-import { openStage, startBackend, stopBackends } from './stage.js';
+import { ask, toCluster, vhost, type Question } from './routes.js';
+import { ADDRESS, openQuestionStage, PORT } from './questionStage.js';
 
 await enterSandbox(import.meta.url);
-t.teardown(stopBackends);
-
-const PORT = 80;
-const ADDRESS = '10.96.0.1';
-const yes = await startBackend('yes', '127.0.0.1');
-const no = await startBackend('no', '127.0.0.2');
-const original = await startBackend('default', '127.0.0.3');
-const { dataplane, cgroup } = openStage();
-t.teardown(() => dataplane.close());
-const client = startRequestClient(cgroup);
-t.teardown(() => client.close());
-
-await dataplane.apply([
-  ...cluster(1, { v4: [yes] }),
-  ...cluster(2, { v4: [no] }),
-  ...cluster(3, { v4: [original] }),
-  table(1, { any: 1 }),
-  ...frontend(1, ADDRESS, PORT, { cluster: 3 }, 1),
-]);
+const { dataplane, client } = await openQuestionStage(t);
 
 const field = (name: 'method' | 'path' | 'full_path' | 'authority' | 'scheme'): Question => ({ op: 'field', field: name });
 const header = (name: string): Question => ({ op: 'header', name });

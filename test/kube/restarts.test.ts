@@ -82,12 +82,18 @@ t.test('kubectl delete pod', async (t) => {
 });
 
 const next = process.env['KUBE_NEXT_IMAGE'];
-t.test('an image upgrade', { skip: next === undefined && 'KUBE_NEXT_IMAGE names no other image' }, async (t) => {
-  await nothingLost(t, async () => {
-    const old = await anyPod();
-    kubectl('set', 'image', 'daemonset/kmesh', `kmesh=${next}`, '--namespace', NAMESPACE);
-    await replaced(old);
-  });
+t.test('an image upgrade, and back: here to maps of another layout', { skip: next === undefined && 'KUBE_NEXT_IMAGE names no other image' }, async (t) => {
+  for (const upgrade of [next ?? '', image()]) {
+    const { sets } = nodeState();
+    t.equal(sets.length, 1);
+    await nothingLost(t, async () => {
+      const old = await anyPod();
+      kubectl('set', 'image', 'daemonset/kmesh', `kmesh=${upgrade}`, '--namespace', NAMESPACE);
+      await replaced(old);
+    });
+    // Another cluster's next image may have the same layout.
+    if (OWN) await until(`only other maps than ${sets[0]}`, 60, () => (nodeState().sets.length === 1 && nodeState().sets[0] !== sets[0] ? true : undefined), () => nodeState().sets.join());
+  }
 });
 
 t.test('the API server does not answer: what is in force stays, also when the agent ends meanwhile', { skip: !OWN && 'only where ../shared/tools made the cluster, whose API server may be stopped' }, async (t) => {

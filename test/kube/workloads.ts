@@ -60,6 +60,8 @@ export interface NodeState {
   readonly mounts: readonly string[];
   readonly mnt: readonly string[];
   readonly pins: readonly string[];
+  /** Sets of maps, by the version of their layout. */
+  readonly sets: readonly string[];
   readonly modules: readonly string[];
   /** Each file of /etc/cni/net.d: name, mode, owner, digest. */
   readonly cniConf: readonly string[];

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').map((line) => line.split(' ')[4]).filter((point) => point?.startsWith('/node/'));
 // The kernel's own, in every bpffs (kernel/bpf/preload).
 const pins = readdirSync('/node/bpf').filter((name) => !name.endsWith('.debug'));
+const sets = existsSync('/node/bpf/bpf_kmesh') ? readdirSync('/node/bpf/bpf_kmesh').filter((name) => name.startsWith('maps')) : [];
 const modules = (() => {
   try {
     return readFileSync('/proc/modules', 'utf8').split('\n').filter((line) => line.startsWith('kmesh '));
@@ -25,4 +26,4 @@ function filesOf(folder) {
   });
 }
 
-console.log(JSON.stringify({ mounts: mounts.sort(), mnt: readdirSync('/node/mnt').sort(), pins: pins.sort(), modules, cniConf: filesOf('/node/etc/cni/net.d'), cniPlugin: existsSync('/node/opt/cni/bin/kmesh-cni') }));
+console.log(JSON.stringify({ mounts: mounts.sort(), mnt: readdirSync('/node/mnt').sort(), pins: pins.sort(), sets: sets.sort(), modules, cniConf: filesOf('/node/etc/cni/net.d'), cniPlugin: existsSync('/node/opt/cni/bin/kmesh-cni') }));
