@@ -15,26 +15,56 @@ export class TarError extends Error {
 
 /** An archive as POSIX 1988 has it (ustar), which every tar reads. @throws TypeError for a name of more than 100 bytes */
 export function writeTar(files: readonly TarFile[]): Uint8Array {
-  const parts = files.flatMap(({ name, content }) => [header(name, content.length), content, Buffer.alloc(-content.length & (BLOCK - 1))]);
-  return Buffer.concat([...parts, Buffer.alloc(2 * BLOCK)]);
+  return concatenated(
+    files.flatMap(({ name, content }) => {
+      if (Buffer.byteLength(name) > NAME_BYTES) throw new TypeError(`${name} is too long for an archive`);
+      return [tarHeader({ name, size: content.length, mode: 0o644, type: '0', magic: POSIX }), ...padded(content)];
+    }),
+  );
 }
 
-function header(name: string, size: number): Uint8Array {
-  if (Buffer.byteLength(name) > 100) throw new TypeError(`${name} is too long for an archive`);
+/** The header's field of a name, or of a link's target, in bytes. */
+export const NAME_BYTES = 100;
+
+/** Magic and version. */
+const POSIX = 'ustar\x0000';
+export const GNU = 'ustar  \0';
+
+export interface TarHeader {
+  /** What exceeds NAME_BYTES is cut off. */
+  readonly name: string;
+  /** Of a link; likewise. */
+  readonly target?: string;
+  /** Of the content that follows, in bytes. */
+  readonly size: number;
+  readonly mode: number;
+  /** One character, of tar.h or of GNU tar. */
+  readonly type: string;
+  readonly magic: string;
+}
+
+/** One block. It has no time and no owner: the same content makes the same bytes. */
+export function tarHeader({ name, target = '', size, mode, type, magic }: TarHeader): Uint8Array {
   const block = Buffer.alloc(BLOCK);
   const octal = (value: number, at: number, digits: number): void => void block.write(`${value.toString(8).padStart(digits, '0')}\0`, at, 'latin1');
-  block.write(name, 0, 'utf8');
-  octal(0o644, 100, 7);
+  Buffer.from(name).copy(block, 0, 0, NAME_BYTES);
+  octal(mode, 100, 7);
   octal(0, 108, 7);
   octal(0, 116, 7);
   octal(size, 124, 11);
-  // No time: the same build makes the same bytes.
   octal(0, 136, 11);
-  block.write('0', 156, 'latin1');
-  block.write('ustar\x0000', 257, 'latin1');
+  block.write(type, 156, 'latin1');
+  Buffer.from(target).copy(block, 157, 0, NAME_BYTES);
+  block.write(magic, 257, 'latin1');
   block.write(`${checksum(block).toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
   return block;
 }
+
+/** Content up to the end of its last block. */
+export const padded = (content: Uint8Array): Uint8Array[] => [content, Buffer.alloc(-content.length & (BLOCK - 1))];
+
+/** Headers and contents, with the end of an archive. */
+export const concatenated = (parts: readonly Uint8Array[]): Uint8Array => Buffer.concat([...parts, Buffer.alloc(2 * BLOCK)]);
 
 /** Sum of all bytes, those of the sum itself as blanks. */
 function checksum(block: Uint8Array): number {
