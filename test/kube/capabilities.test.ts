@@ -2,8 +2,10 @@
 // The DaemonSet with deploy/capabilities instead of `privileged`, on a node as it asks for: nothing that pods see is different.
 import t from 'tap';
 import { temporaryFolder } from '../helpers/agentContext.js';
+import { withComponent } from '../image/daemonSet.js';
 import { anyPod, ask, NAMESPACE, remove, rolledOut, writeKustomization } from './kmesh.js';
 import { get, kubectl } from './kubectl.js';
+import { grantable, OWN } from './ownNode.js';
 import { becomes, firstConnections, makeFreeNamespace, MODE, reaches, removeFreeNamespace, startIdle } from './podsStage.js';
 import { addresses, connect, deployWorkloads, nodeState, removeWorkloads, serving } from './workloads.js';
 
@@ -20,7 +22,10 @@ const before = nodeState();
 const outside = SERVICE.map((address) => reaches('bare', address));
 
 t.test('Ready by its own probes, without privileges', async (t) => {
-  writeKustomization(folder, { components: ['capabilities'] });
+  const { securityContext } = withComponent('capabilities').container;
+  const wanted = securityContext.privileged ? [] : securityContext.capabilities.add;
+  const changes = OWN ? [{ op: 'replace' as const, path: '/spec/template/spec/containers/0/securityContext/capabilities/add', value: grantable(wanted) }] : [];
+  writeKustomization(folder, { components: ['capabilities'], changes });
   kubectl('apply', '--kustomize', folder);
   await rolledOut();
   const { name } = (await anyPod()).metadata;

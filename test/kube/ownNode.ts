@@ -19,3 +19,12 @@ export const signalAgent = (pod: Pod, signal: NodeJS.Signals): void => void ctr(
 export const agentRuns = (pod: Pod): boolean => ctr('tasks', 'list').split('\n').some((line) => line.startsWith(containerOf(pod)) && line.includes('RUNNING'));
 
 export const apiServerPid = (): number => Number(fs.readFileSync(path.join(state, 'pid/apiserver'), 'utf8'));
+
+/** Bits of include/uapi/linux/capability.h that machines for tests are known to lack. */
+const BITS: Readonly<Record<string, bigint>> = { SYS_MODULE: 16n, SYS_RESOURCE: 24n };
+
+/** Of these capabilities those that containers of the node can have: a runtime starts none that asks for others. */
+export function grantable(names: readonly string[]): readonly string[] {
+  const bounding = BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)$/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`);
+  return names.filter((name) => BITS[name] === undefined || ((bounding >> BITS[name]) & 1n) === 1n);
+}
