@@ -5,7 +5,7 @@ import { Resource } from '../proto/envoy/service/discovery/v3/discovery.js';
 import type { Any } from '../proto/google/protobuf/any.js';
 import { digestOf, readRouteConfiguration } from './frames.js';
 import { KINDS, kindOfType, type ResourceKind, type ResourceOf } from './kinds.js';
-import { dnsNames, wantedAssignment, wantedRoutes, type Want } from './references.js';
+import { wantedAssignment, wantedHosts, wantedRoutes, type Want, type WantedHost } from './references.js';
 
 /** For each kind: the reason why a resource cannot be used, undefined when it can. */
 export type Validators = { readonly [K in ResourceKind]: (resource: ResourceOf<K>) => string | undefined };
@@ -19,7 +19,7 @@ export interface Entry<K extends ResourceKind = ResourceKind> {
   /** Resources of the next kind that this one asks for: load assignments of a cluster, route tables of a listener. */
   readonly wants: readonly Want[];
   /** Host names to resolve. */
-  readonly hosts: readonly string[];
+  readonly hosts: readonly WantedHost[];
 }
 
 /** `name` is undefined when the resource is too broken to have one. */
@@ -108,11 +108,11 @@ function* decode<K extends ResourceKind>(kind: K, bytes: Uint8Array, digest: str
   }
 }
 
-function references<K extends ResourceKind>(kind: K, value: ResourceOf<K>): { wants: Want[]; hosts: string[] } {
+function references<K extends ResourceKind>(kind: K, value: ResourceOf<K>): { wants: Want[]; hosts: WantedHost[] } {
   if (kind === 'clusters') {
     const cluster = value as ResourceOf<'clusters'>;
     const assignment = wantedAssignment(cluster);
-    return { wants: assignment === undefined ? [] : [assignment], hosts: dnsNames(cluster) };
+    return { wants: assignment === undefined ? [] : [assignment], hosts: wantedHosts(cluster) };
   }
   return { wants: kind === 'listeners' ? wantedRoutes(value as ResourceOf<'listeners'>) : [], hosts: [] };
 }

@@ -3,9 +3,9 @@ import { hostname, networkInterfaces } from 'node:os';
 import { parseXdsAddress } from './address.js';
 import type { Validators } from './answer.js';
 import { KEEPALIVE, type Keepalive } from './channel.js';
-import { lookupAll, type Lookup } from './dns.js';
 import { FileSource } from './file.js';
 import { GrpcSource } from './grpc.js';
+import { nameLookup, type Lookup } from './lookup.js';
 import { nodeIdentity } from './node.js';
 import { Publisher } from './publisher.js';
 import { systemClock, type Clock, type XdsCallbacks, type XdsSource } from './source.js';
@@ -39,7 +39,7 @@ export interface Surroundings {
   readonly keepalive?: Keepalive;
 }
 
-const REAL: Surroundings = { clock: systemClock, random: Math.random, lookup: lookupAll };
+const REAL: Surroundings = { clock: systemClock, random: Math.random, lookup: nameLookup() };
 
 /**
  * The source of resources that an address names. Nothing happens before `start()`.
@@ -47,9 +47,9 @@ const REAL: Surroundings = { clock: systemClock, random: Math.random, lookup: lo
  * @throws DaemonError KM_XDS_ADDRESS, KM_XDS_NODE
  */
 export function createXdsSource(options: XdsOptions, callbacks: XdsCallbacks, surroundings: Surroundings = REAL): XdsSource {
-  const { clock, random, lookup, keepalive = KEEPALIVE } = surroundings;
+  const { clock, random, keepalive = KEEPALIVE } = surroundings;
   const address = parseXdsAddress(options.address, options.plaintext);
-  const publisher = new Publisher(callbacks, options.validators, clock, lookup);
+  const publisher = new Publisher(callbacks, options.validators, surroundings);
   if (address.kind === 'file') return new FileSource(address.path, publisher, clock);
   const node = nodeIdentity(options.env, { hostname: hostname(), interfaces: networkInterfaces() });
   const files = { rootCert: options.rootCert, token: options.token };

@@ -3,9 +3,10 @@ import type { DaemonErrorCode } from '../errors.js';
 import type { Resources } from '../model/resources.js';
 import { inSlices } from '../slices.js';
 import { describeRejections, type Answer, type Rejection, type Validators } from './answer.js';
-import { HostResolver, type Lookup } from './dns.js';
+import { HostResolver } from './dns.js';
 import type { FolderContents } from './folder.js';
 import { RESOURCE_KINDS, perKind, type ResourceKind } from './kinds.js';
+import type { Lookup } from './lookup.js';
 import { Progress, WILDCARD } from './progress.js';
 import type { Clock, Nack, XdsCallbacks, XdsStatus } from './source.js';
 import { ResourceStore, type DependentKind, type OpenedAnswer, type Wanted } from './store.js';
@@ -18,6 +19,14 @@ const MOST_NOTES = 100;
 const MOST_ERRORS = 10;
 /** How long a change is held together while a part of it is waited for. Then the parts that are whole come into force. */
 const HOLD_MS = 1000;
+
+/** What a publisher needs of the world. */
+export interface Outside {
+  readonly clock: Clock;
+  /** A number from 0 up to 1. */
+  readonly random: () => number;
+  readonly lookup: Lookup;
+}
 
 /** Everything that control planes and files have in common: holds the resources, resolves host names, tells the rest of the daemon. */
 export class Publisher {
@@ -40,12 +49,12 @@ export class Publisher {
   #cancelHold: (() => void) | undefined;
   #overdue = false;
 
-  constructor(callbacks: XdsCallbacks, validators: Validators, clock: Clock, lookup: Lookup) {
+  constructor(callbacks: XdsCallbacks, validators: Validators, { clock, random, lookup }: Outside) {
     this.#callbacks = callbacks;
     this.#clock = clock;
     this.#store = new ResourceStore(validators);
     this.#progress = new Progress(clock, () => this.#publish());
-    this.#resolver = new HostResolver(lookup, clock, () => {
+    this.#resolver = new HostResolver(lookup, clock, random, () => {
       this.#progress.answer('hosts', (name) => this.#resolver.answered(name));
       this.#publish();
     });
@@ -163,7 +172,7 @@ export class Publisher {
   #resolve(): void {
     const { hosts } = this.#store;
     this.#resolver.setHosts(hosts);
-    this.#progress.expect('hosts', new Map([...hosts].filter((name) => !this.#resolver.answered(name)).map((name) => [name, undefined])));
+    this.#progress.expect('hosts', new Map([...hosts.keys()].filter((name) => !this.#resolver.answered(name)).map((name) => [name, undefined])));
   }
 
   #judge(kind: ResourceKind, version: string, rejected: readonly Rejection[]): string | undefined {

@@ -5,6 +5,7 @@ import type { ConfigSource } from '../proto/envoy/config/core/v3/config_source.j
 import type { FilterChain } from '../proto/envoy/config/listener/v3/listener_components.js';
 import type { Listener } from '../proto/envoy/config/listener/v3/listener.js';
 import { HttpConnectionManager } from '../proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
+import { refreshOf, type DnsRefresh } from './dnsRefresh.js';
 
 const HTTP_CONNECTION_MANAGER = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 
@@ -42,18 +43,25 @@ export function wantedAssignment(cluster: Cluster): Want | undefined {
   return { name: serviceName || cluster.name, fetchTimeoutMs: fetchTimeoutMs(edsConfig) };
 }
 
+/** A host name that is to be resolved, and when again. */
+export interface WantedHost {
+  readonly name: string;
+  readonly refresh: DnsRefresh;
+}
+
 /** Host names that a STRICT_DNS or LOGICAL_DNS cluster wants resolved. */
-export function dnsNames(cluster: Cluster): string[] {
+export function wantedHosts(cluster: Cluster): WantedHost[] {
   const type = discoveryType(cluster);
   if (type !== Cluster_DiscoveryType.STRICT_DNS && type !== Cluster_DiscoveryType.LOGICAL_DNS) return [];
-  const names: string[] = [];
+  const refresh = refreshOf(cluster);
+  const hosts: WantedHost[] = [];
   for (const { lbEndpoints } of cluster.loadAssignment?.endpoints ?? []) {
     for (const { hostIdentifier } of lbEndpoints) {
       const address = hostIdentifier?.$case === 'endpoint' ? hostIdentifier.value.address?.address : undefined;
-      if (address?.$case === 'socketAddress' && isIP(address.value.address) === 0) names.push(address.value.address);
+      if (address?.$case === 'socketAddress' && isIP(address.value.address) === 0) hosts.push({ name: address.value.address, refresh });
     }
   }
-  return names;
+  return hosts;
 }
 
 /**

@@ -3,6 +3,8 @@ import type { Resources } from '../model/resources.js';
 import type { Slices } from '../model/slices.js';
 import type { Any } from '../proto/google/protobuf/any.js';
 import { parseAnswer, type Answer, type Entry, type ParsedAnswer, type Rejection, type Validators } from './answer.js';
+import type { Hosts } from './dns.js';
+import { sooner, type DnsRefresh } from './dnsRefresh.js';
 import { perKind, type ResourceKind, type ResourceOf } from './kinds.js';
 
 export interface Outcome {
@@ -85,7 +87,7 @@ export class ResourceStore {
   };
   readonly #validators: Validators;
   #wanted: Record<DependentKind, Wanted> = { endpoints: new Map(), routes: new Map() };
-  #hosts: ReadonlySet<string> = new Set();
+  #hosts: Hosts = new Map();
 
   constructor(validators: Validators) {
     this.#validators = validators;
@@ -121,8 +123,8 @@ export class ResourceStore {
     return this.#wanted[kind];
   }
 
-  /** Host names that clusters want resolved. */
-  get hosts(): ReadonlySet<string> {
+  /** Host names that clusters want resolved, and when again. */
+  get hosts(): Hosts {
     return this.#hosts;
   }
 
@@ -197,11 +199,14 @@ export class ResourceStore {
 
   #collectReferences(parent: 'clusters' | 'listeners'): void {
     const wanted = new Map<string, number | undefined>();
-    const hosts = new Set<string>();
+    const hosts = new Map<string, DnsRefresh>();
     const entries: Iterable<Entry> = this.#tables[parent].entries.values();
     for (const entry of entries) {
       for (const { name, fetchTimeoutMs } of entry.wants) wanted.set(name, fetchTimeoutMs ?? wanted.get(name));
-      for (const host of entry.hosts) hosts.add(host);
+      for (const { name, refresh } of entry.hosts) {
+        const known = hosts.get(name);
+        hosts.set(name, known ? sooner(known, refresh) : refresh);
+      }
     }
     if (parent === 'listeners') this.#wanted = { ...this.#wanted, routes: wanted };
     else {

@@ -16,7 +16,7 @@ export interface Parents {
  * and a listener that waits for its routes, are as they were in `last`, or are not there yet. All others are as they are now.
  */
 export function warmed(now: Resources, { clusters, listeners }: Parents, last: Resources, waits: Waits): Resources {
-  const cold = (entry: Entry, topic: Topic): boolean => entry.wants.some(({ name }) => waits(topic, name)) || entry.hosts.some((host) => waits('hosts', host));
+  const cold = (entry: Entry, topic: Topic): boolean => entry.wants.some(({ name }) => waits(topic, name)) || entry.hosts.some(({ name }) => waits('hosts', name));
   const coldClusters = [...clusters.values()].filter((entry) => cold(entry, 'endpoints')).map(({ name }) => name);
   const coldListeners = [...listeners.values()].filter((entry) => cold(entry, 'routes')).map(({ name }) => name);
   return {

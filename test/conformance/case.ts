@@ -37,6 +37,8 @@ export interface Case {
   readonly model?: (t: Test, model: MeshModel) => void;
   /** A test with the programs on a real kernel: its file and its name. */
   readonly kernel?: readonly [file: string, name: string];
+  /** A test of what resources and maps do not show, such as time. */
+  readonly test?: readonly [file: string, name: string];
 }
 
 export interface Area {

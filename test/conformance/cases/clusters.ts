@@ -14,6 +14,7 @@ const FIELD = 'cluster.v3.Cluster';
 const LB = 'type.googleapis.com/envoy.extensions.load_balancing_policies';
 const BALANCE = 'test/bpf/balance.test.ts';
 const OUTCOMES = 'test/bpf/outcomes.test.ts';
+const DNS = 'test/daemon/xds/dns.test.ts';
 
 const policy = (name: string, bytes: Uint8Array) => ({ typedExtensionConfig: { name, typedConfig: { typeUrl: `${LB}.${name}`, value: Buffer.from(bytes) } } });
 const policies = (...list: ReturnType<typeof policy>[]) => ({ loadBalancingPolicy: { policies: list } });
@@ -48,6 +49,27 @@ export const types: Area = {
       fields: [`${FIELD}.type`],
       resources: { ...typed(Cluster_DiscoveryType.LOGICAL_DNS, named('db.example')), resolved: { 'db.example': ['10.0.0.1', '10.0.0.2'] } },
       connections: [[to(), { [e(1)]: 1 }]],
+    },
+    {
+      feature: 'Names are looked up again as often as the cluster says: a second at least',
+      fields: [`${FIELD}.dns_refresh_rate`],
+      resources: { ...typed(Cluster_DiscoveryType.STRICT_DNS, { ...named('db.example'), dnsRefreshRate: second }), resolved: { 'db.example': ['10.0.0.1'] } },
+      connections: [[to(), { [e(1)]: 1 }]],
+      test: [DNS, 'each cluster says how often; of two the sooner counts, and what is less than a second is one'],
+    },
+    {
+      feature: 'After failures more and more seldom',
+      fields: [`${FIELD}.dns_failure_refresh_rate`],
+      resources: { ...typed(Cluster_DiscoveryType.STRICT_DNS, { ...named('db.example'), dnsFailureRefreshRate: { baseInterval: second, maxInterval: second } }), resolved: { 'db.example': ['10.0.0.1'] } },
+      connections: [[to(), { [e(1)]: 1 }]],
+      test: [DNS, 'after failures the waits grow to their bound, and an answer ends them'],
+    },
+    {
+      feature: 'When the lifetime of the records is over: an hour at most. Names in /etc/hosts have none',
+      fields: [`${FIELD}.respect_dns_ttl`],
+      resources: { ...typed(Cluster_DiscoveryType.STRICT_DNS, { ...named('db.example'), respectDnsTtl: true }), resolved: { 'db.example': ['10.0.0.1'] } },
+      connections: [[to(), { [e(1)]: 1 }]],
+      test: ['test/daemon/xds/lookup.test.ts', 'the lifetime of the records decides when a name is asked for again'],
     },
     { feature: 'A name that has no address yet', fields: [`${FIELD}.load_assignment`], resources: typed(Cluster_DiscoveryType.STRICT_DNS, named('db.example')), listed: 'unresolved', connections: [[to(), { 'refuse 20': 1 }]] },
     {

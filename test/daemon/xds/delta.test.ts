@@ -23,7 +23,7 @@ function connect(t: Test, address: string): XdsRecorder {
   const recorder = new XdsRecorder();
   const env = { POD_NAME: 'node', POD_NAMESPACE: 'test', INSTANCE_IP: '192.0.2.1' };
   const options = { address, plaintext: true, protocol: 'delta' as const, rootCert: '/nonexistent', token: '/nonexistent', env, validators: plainValidators };
-  const source = createXdsSource(options, recorder, { clock: systemClock, random: () => 0, lookup: async () => ['192.0.2.99'] });
+  const source = createXdsSource(options, recorder, { clock: systemClock, random: () => 0, lookup: async () => ({ addresses: ['192.0.2.99'], ttlMs: undefined }) });
   t.teardown(() => source.stop());
   source.start();
   return recorder;

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
 import { createXdsSource, type Surroundings } from '../../../daemon/xds/index.js';
+import type { Found } from '../../../daemon/xds/lookup.js';
 import { systemClock } from '../../../daemon/xds/source.js';
 import { XdsRecorder, plainValidators, type Seen } from '../../helpers/xdsRecorder.js';
 
@@ -20,7 +21,7 @@ function folder(t: Test): string {
 function begin(t: Test, target: string, surroundings: Partial<Surroundings> = {}) {
   const recorder = new XdsRecorder();
   const options = { address: pathToFileURL(target).href, plaintext: false, protocol: 'sotw' as const, rootCert: '', token: '', env: {}, validators: plainValidators };
-  const source = createXdsSource(options, recorder, { clock: systemClock, random: Math.random, lookup: async () => [], ...surroundings });
+  const source = createXdsSource(options, recorder, { clock: systemClock, random: Math.random, lookup: async () => ({ addresses: [], ttlMs: undefined }), ...surroundings });
   t.teardown(() => source.stop());
   source.start();
   return { recorder, source };
@@ -167,11 +168,11 @@ t.test('host names of clusters are resolved before the configuration is settled'
   const dir = folder(t);
   const hosts = '  load_assignment:\n    endpoints:\n    - lb_endpoints:\n      - endpoint: { address: { socket_address: { address: db.example, port_value: 1 } } }\n';
   writeFileSync(path.join(dir, 'a.yaml'), cluster('a', hosts).replace('STATIC', 'STRICT_DNS'));
-  let answer = (_addresses: readonly string[]): void => undefined;
+  let answer = (_found: Found): void => undefined;
   const { recorder } = begin(t, dir, { lookup: () => new Promise((resolve) => (answer = resolve)) });
   const first = await recorder.resources(has('a'));
   t.notOk(first.info.settled);
-  answer(['192.0.2.1', '2001:db8::1']);
+  answer({ addresses: ['192.0.2.1', '2001:db8::1'], ttlMs: undefined });
   const { resources } = await recorder.settled();
   t.strictSame(resources.resolved.get('db.example'), ['192.0.2.1', '2001:db8::1']);
 });

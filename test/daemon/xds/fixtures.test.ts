@@ -80,7 +80,7 @@ t.test('v2: filters without a type, hosts, a static listener without a name', { 
   const { clusters, listeners, routes, wanted, hosts } = load('istio/echo-app_config_dump.2020-12.json');
   const filters = filtersOf(listeners.get('10.40.3.59_8080'));
   t.ok(filters.length > 0 && filters.every(ends('.http_connection_manager.v3.HttpConnectionManager')));
-  t.strictSame([...hosts].sort(), ['istio-pilot.istio-system', 'zipkin.istio-system']);
+  t.strictSame([...hosts.keys()].sort(), ['istio-pilot.istio-system', 'zipkin.istio-system']);
   t.match(clusters.get('prometheus_stats')?.loadAssignment, {
     endpoints: [{ lbEndpoints: [{ hostIdentifier: { value: { address: { address: { value: { address: '127.0.0.1', portSpecifier: { value: 15000 } } } } } } }] }],
   });

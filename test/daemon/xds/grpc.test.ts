@@ -6,7 +6,7 @@ import { Cluster, Cluster_DiscoveryType } from '../../../daemon/proto/envoy/conf
 import { ClusterLoadAssignment } from '../../../daemon/proto/envoy/config/endpoint/v3/endpoint.js';
 import { Listener } from '../../../daemon/proto/envoy/config/listener/v3/listener.js';
 import { createXdsSource, type XdsSource } from '../../../daemon/xds/index.js';
-import { lookupAll } from '../../../daemon/xds/dns.js';
+import { nameLookup } from '../../../daemon/xds/lookup.js';
 import { systemClock } from '../../../daemon/xds/source.js';
 import { AdsServer, packed, type AdsServerOptions } from '../../helpers/adsServer.js';
 import { XdsRecorder, plainValidators } from '../../helpers/xdsRecorder.js';
@@ -22,7 +22,7 @@ function connect(t: Test, address: string): { source: XdsSource; recorder: XdsRe
   const recorder = new XdsRecorder();
   const options = { address, plaintext: true, protocol: 'sotw' as const, rootCert: '/nonexistent', token: '/nonexistent', env, validators: plainValidators };
   // Jitter at its least, so that attempts follow each other quickly.
-  const source = createXdsSource(options, recorder, { clock: systemClock, random: () => 0, lookup: lookupAll });
+  const source = createXdsSource(options, recorder, { clock: systemClock, random: () => 0, lookup: nameLookup() });
   t.teardown(() => source.stop());
   source.start();
   return { source, recorder };

@@ -51,7 +51,7 @@ t.test('over a stream: hostile resources are rejected one by one, and the good o
   t.teardown(() => server.stop());
   const recorder = new XdsRecorder();
   const options = { address: server.address, plaintext: true, protocol: 'sotw' as const, rootCert: '', token: '', env: { POD_NAME: 'n', INSTANCE_IP: '192.0.2.1' }, validators: modelValidators };
-  const source = createXdsSource(options, recorder, { clock: systemClock, random: () => 0, lookup: async () => [] });
+  const source = createXdsSource(options, recorder, { clock: systemClock, random: () => 0, lookup: async () => ({ addresses: [], ttlMs: undefined }) });
   t.teardown(() => source.stop());
   source.start();
   await server.subscription('clusters');

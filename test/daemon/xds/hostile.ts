@@ -72,7 +72,7 @@ interface Side {
 
 function begin(protocol: XdsProtocol): Side {
   const recorder = new XdsRecorder();
-  const publisher = new Publisher(recorder, modelValidators, new FakeClock(), async () => []);
+  const publisher = new Publisher(recorder, modelValidators, { clock: new FakeClock(), random: () => 0, lookup: async () => ({ addresses: [], ttlMs: undefined }) });
   const node = nodeIdentity({ POD_NAME: 'n', INSTANCE_IP: '192.0.2.1' }, { hostname: 'h', interfaces: {} });
   const variant = protocol === 'delta' ? new Incremental(node, publisher) : new StateOfTheWorld(node, perKind(() => ''), publisher);
   publisher.opened();

@@ -25,7 +25,7 @@ async function connected<S extends AdsServer | DeltaServer>(t: Test, server: S):
   const recorder = new XdsRecorder();
   const protocol = server instanceof DeltaServer ? 'delta' : 'sotw';
   const options = { address: server.address, plaintext: true, protocol, rootCert: '', token: '', env: { POD_NAME: 'n', INSTANCE_IP: '192.0.2.1' }, validators: modelValidators } as const;
-  const source = createXdsSource(options, recorder, { clock: systemClock, random: () => 0, lookup: async () => ['192.0.2.99'] });
+  const source = createXdsSource(options, recorder, { clock: systemClock, random: () => 0, lookup: async () => ({ addresses: ['192.0.2.99'], ttlMs: undefined }) });
   t.teardown(() => source.stop());
   source.start();
   await server.subscription('clusters');

@@ -45,7 +45,7 @@ async function begin(t: Test, files: Files, options: AdsServerOptions, clock: Cl
   t.teardown(() => server.stop());
   const recorder = new XdsRecorder();
   const env = { POD_NAME: 'n', INSTANCE_IP: '192.0.2.1' };
-  const source = createXdsSource({ address: server.address, plaintext: false, protocol: 'sotw', rootCert: files.rootCert, token: files.token, env, validators: plainValidators }, recorder, { clock, random: () => 0, lookup: async () => [] });
+  const source = createXdsSource({ address: server.address, plaintext: false, protocol: 'sotw', rootCert: files.rootCert, token: files.token, env, validators: plainValidators }, recorder, { clock, random: () => 0, lookup: async () => ({ addresses: [], ttlMs: undefined }) });
   t.teardown(() => source.stop());
   source.start();
   return { server, recorder };

@@ -164,7 +164,22 @@ t.test('host names of STRICT_DNS and LOGICAL_DNS clusters are collected, address
   const { STRICT_DNS, LOGICAL_DNS, STATIC } = Cluster_DiscoveryType;
   const store = new Store(plainValidators);
   store.apply('clusters', [dns('a', STRICT_DNS, 'a.example'), dns('b', LOGICAL_DNS, 'b.example'), dns('c', STATIC, 'c.example'), dns('d', STRICT_DNS, '192.0.2.1')]);
-  t.strictSame([...store.hosts], ['a.example', 'b.example']);
+  t.strictSame([...store.hosts.keys()], ['a.example', 'b.example']);
+});
+
+t.test('of two clusters with one host name the sooner look-up counts', async (t) => {
+  const dns = (name: string, more: Parameters<typeof Cluster.fromPartial>[0]): Any =>
+    packed.cluster(
+      Cluster.fromPartial({
+        name,
+        clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.STRICT_DNS },
+        loadAssignment: { endpoints: [{ lbEndpoints: [{ hostIdentifier: { $case: 'endpoint', value: { address: { address: { $case: 'socketAddress', value: { address: 'db.example' } } } } } }] }] },
+        ...more,
+      }),
+    );
+  const store = new Store(plainValidators);
+  store.apply('clusters', [dns('a', { dnsRefreshRate: { seconds: 60n, nanos: 0 } }), dns('b', { respectDnsTtl: true }), dns('c', { dnsRefreshRate: { seconds: 20n, nanos: 0 } })]);
+  t.strictSame(store.hosts.get('db.example'), { fixedMs: 20_000, withoutTtlMs: 5000, failure: { firstMs: 5000, lastMs: 5000 } });
 });
 
 t.test('files are the whole of every kind, asked for or not', async (t) => {

@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { lookupAll } from '../../../daemon/xds/dns.js';
+import { nameLookup } from '../../../daemon/xds/lookup.js';
 import { createXdsSource } from '../../../daemon/xds/index.js';
 import { systemClock } from '../../../daemon/xds/source.js';
 import { AdsServer, type AdsServerOptions } from '../../helpers/adsServer.js';
@@ -30,7 +30,7 @@ async function begin(t: Test, files: Files, options: AdsServerOptions = { tls: c
   const source = createXdsSource(
     { address: server.address, plaintext: false, protocol: 'sotw' as const, rootCert, token, env: { POD_NAME: 'n', INSTANCE_IP: '192.0.2.1' }, validators: plainValidators },
     recorder,
-    { clock: systemClock, random: () => 0, lookup: lookupAll },
+    { clock: systemClock, random: () => 0, lookup: nameLookup() },
   );
   t.teardown(() => source.stop());
   source.start();

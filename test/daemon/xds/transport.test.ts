@@ -26,7 +26,7 @@ const node = nodeIdentity(env, { hostname: 'h', interfaces: {} });
 function connect(t: Test, address: string, keepalive?: Keepalive): XdsRecorder {
   const recorder = new XdsRecorder();
   const options = { address, plaintext: true, protocol: 'sotw' as const, rootCert: '', token: '', env, validators: plainValidators };
-  const source = createXdsSource(options, recorder, { clock: systemClock, random: () => 0, lookup: async () => [], ...(keepalive && { keepalive }) });
+  const source = createXdsSource(options, recorder, { clock: systemClock, random: () => 0, lookup: async () => ({ addresses: [], ttlMs: undefined }), ...(keepalive && { keepalive }) });
   t.teardown(() => source.stop());
   source.start();
   return recorder;

@@ -36,7 +36,7 @@ interface World {
 async function begin(t: Test): Promise<World> {
   const clock = new FakeClock();
   const recorder = new XdsRecorder();
-  const publisher = new Publisher(recorder, plainValidators, clock, async () => []);
+  const publisher = new Publisher(recorder, plainValidators, { clock, random: () => 0, lookup: async () => ({ addresses: [], ttlMs: undefined }) });
   t.teardown(() => publisher.stop());
   publisher.opened();
   const push = async (kind: ResourceKind, ...resources: Any[]): Promise<void> => {
@@ -118,7 +118,7 @@ t.test('a cluster says itself how long its endpoints are waited for', async (t) 
 t.test('the first configuration is waited for as a whole', async (t) => {
   const clock = new FakeClock();
   const recorder = new XdsRecorder();
-  const publisher = new Publisher(recorder, plainValidators, clock, async () => []);
+  const publisher = new Publisher(recorder, plainValidators, { clock, random: () => 0, lookup: async () => ({ addresses: [], ttlMs: undefined }) });
   t.teardown(() => publisher.stop());
   publisher.opened();
   publisher.pushed(await publisher.open({ kind: 'clusters', version: '', nonce: '', resources: [{ any: eds('a'), named: undefined }], removed: undefined }));
