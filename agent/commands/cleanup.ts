@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { removeFromNode } from '../cni/chain.js';
 import { cniPlaces, removeRunDir } from '../cni/places.js';
+import { managed } from '../cluster/manage.js';
 import { codedError } from '../coded.js';
 import { removeUnusedBuilds } from '../compile/oldBuilds.js';
 import { type Context, failure } from '../context.js';
@@ -58,7 +59,7 @@ async function cleanupAlone(ctx: Context, leave: Leave | undefined): Promise<num
       await drain(ctx);
       return [];
     },
-    async () => ((await removePins(ctx)) ? ['pinned programs and maps'] : []),
+    async () => ((await removePins(ctx, (await managed(ctx)).manage)) ? ['pinned programs and maps'] : []),
     async () => ((await removeModule(ctx)) ? [`module ${MODULE_NAME}`] : []),
     () => releaseMounts(ctx),
     async () => {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { managed } from '../cluster/manage.js';
 import { type Context, need } from '../context.js';
 import { drain } from '../module/drain.js';
+import type { Manage } from '../options.js';
 import type { Phase, UndoScope } from '../phase.js';
 import { adminPort, daemonArguments } from '../supervisor/command.js';
 import { daemonProgram, hasPins, removePins } from '../supervisor/pins.js';
@@ -15,6 +16,7 @@ import { type DaemonCommand, Supervisor } from '../supervisor/supervisor.js';
 
 interface Running {
   readonly supervisor: Supervisor;
+  readonly manage: Manage;
   /** Pins of an earlier run, which steer connections now. */
   readonly adoptedPins: boolean;
 }
@@ -26,8 +28,9 @@ export const superviseDaemon: Phase = {
   name: 'supervise-daemon',
   summary: 'start kmesh-daemon, wait until it is ready, keep it running',
   async run(ctx) {
-    const supervisor = new Supervisor(ctx, await prepare(ctx));
-    running.set(ctx, { supervisor, adoptedPins: await hasPins(ctx) });
+    const { command, manage } = await prepare(ctx);
+    const supervisor = new Supervisor(ctx, command);
+    running.set(ctx, { supervisor, manage, adoptedPins: await hasPins(ctx) });
     await recordProcesses(ctx, undefined);
     await supervisor.start();
   },
@@ -46,16 +49,16 @@ export const superviseDaemon: Phase = {
   },
 };
 
-async function undo(ctx: Context, { supervisor, adoptedPins }: Running, scope: UndoScope): Promise<void> {
+async function undo(ctx: Context, { supervisor, manage, adoptedPins }: Running, scope: UndoScope): Promise<void> {
   await supervisor.stop();
   await forgetProcesses(ctx);
   // After a failed start, pins that were there before carry the connections of the earlier run.
   if (scope === 'run' && adoptedPins) return;
   await drain(ctx);
-  await removePins(ctx);
+  await removePins(ctx, manage);
 }
 
-async function prepare(ctx: Context): Promise<DaemonCommand> {
+async function prepare(ctx: Context): Promise<{ readonly command: DaemonCommand; readonly manage: Manage }> {
   const { options, log } = ctx;
   const program = daemonProgram(ctx);
   await requireDaemonProgram(ctx);
@@ -67,7 +70,7 @@ async function prepare(ctx: Context): Promise<DaemonCommand> {
   const { manage, why } = await managed(ctx);
   log.info({ manage }, `steered are the connections of ${manage === 'labelled' ? 'the pods that labels take into the mesh' : 'every process'} (${why})`);
   const args = daemonArguments(options, need(ctx, 'build').objects, need(ctx, 'attachFolder'), manage);
-  return { ...(await withFewerRights(ctx, process.execPath, [program, ...args], manage)), port };
+  return { command: { ...(await withFewerRights(ctx, process.execPath, [program, ...args], manage)), port }, manage };
 }
 
 async function plan(ctx: Context): Promise<readonly string[]> {

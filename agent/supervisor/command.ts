@@ -10,15 +10,20 @@ export function daemonArguments(options: AgentOptions, objects: string, cgroup: 
     ...['--mode', options.mode],
     ...['--objects', objects],
     ...['--cgroup', cgroup],
-    ...['--manage', manage],
-    ...(options.apiServer === undefined ? [] : ['--api-server', options.apiServer]),
-    ...(options.kubeconfig === undefined ? [] : ['--kubeconfig', options.kubeconfig]),
+    ...membershipArguments(options, manage),
     ...['--bpf-fs-path', options.bpfFsPath],
     ...['--log-level', options.logLevel],
     ...['--log-format', options.logFormat],
     ...options.daemonArgs,
   ];
 }
+
+/** Whose connections are steered, and who is asked where labels decide. */
+export const membershipArguments = ({ apiServer, kubeconfig }: AgentOptions, manage: Manage): readonly string[] => [
+  ...['--manage', manage],
+  ...(apiServer === undefined ? [] : ['--api-server', apiServer]),
+  ...(kubeconfig === undefined ? [] : ['--kubeconfig', kubeconfig]),
+];
 
 /** The port that the daemon will listen on with these arguments; the last one counts, as the daemon reads them. */
 export function adminPort(daemonArgs: readonly string[]): number {

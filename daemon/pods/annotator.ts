@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { KubeError } from '../kube/errors.js';
 import type { KubeClient } from '../kube/client.js';
-import { REDIRECTION, type PodFacts } from '../membership/podFacts.js';
+import type { PodFacts } from '../membership/podFacts.js';
+import { annotate } from './annotate.js';
 
 const TIMEOUT_MS = 10_000;
 const AT_ONCE = 4;
@@ -49,18 +50,13 @@ export class Annotator {
     this.#running -= 1;
   }
 
-  /** The uid in the change is a condition: another pod of this name is not touched (409). */
-  async #write({ namespace, name, uid }: PodFacts, value: boolean): Promise<void> {
-    const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
-    this.#written.set(uid, value);
+  async #write(pod: PodFacts, value: boolean): Promise<void> {
+    this.#written.set(pod.uid, value);
     try {
-      const answer = await this.#client.patch(path, { metadata: { uid, annotations: { [REDIRECTION]: value ? 'enabled' : null } } }, TIMEOUT_MS);
-      // Gone meanwhile.
-      if (answer.status === 404 || answer.status === 409) return;
-      if (answer.status !== 200) throw KubeError.ofStatus(path, answer);
-      this.#onTrouble(undefined);
+      // false: it is gone meanwhile.
+      if (await annotate(this.#client, pod, value, TIMEOUT_MS)) this.#onTrouble(undefined);
     } catch (error) {
-      this.#written.delete(uid);
+      this.#written.delete(pod.uid);
       this.#onTrouble(KubeError.from(error));
     }
   }

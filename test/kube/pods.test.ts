@@ -3,7 +3,7 @@
 import t, { type Test } from 'tap';
 import { temporaryFolder } from '../helpers/agentContext.js';
 import { ask, NAMESPACE, remove, rolledOut, writeKustomization } from './kmesh.js';
-import { get, inPod, kubectl, until } from './kubectl.js';
+import { get, inPod, kubectl, limit, until } from './kubectl.js';
 import { agentRuns, OWN, signalAgent } from './ownNode.js';
 import { agentPod, annotation, becomes, carriesOn, firstConnections, FREE, makeFreeNamespace, MODE, podLine, reaches, removeFreeNamespace, startHolding, startIdle } from './podsStage.js';
 import { addresses, deployWorkloads, nodeState, removeWorkloads, TEST_NAMESPACE } from './workloads.js';
@@ -148,6 +148,17 @@ t.test('pods start while there is no daemon', { skip: !OWN && 'only where ../sha
   tell(`kmesh-cni let pods start after ${took.join(', ')} ms`);
   t.ok(took.every((ms) => ms < PLUGIN_MS), `kmesh-cni let them start after ${took.join(', ')} ms`);
   for (const one of ['alone-1', 'alone-2', 'earlier']) await isSteered(t, one, 'pod_label');
+});
+
+t.test('the DaemonSet alone is deleted: the node is as before, and pods lose the annotation', async (t) => {
+  const names = ['earlier', 'hung-1', 'holding'];
+  for (const name of names) t.equal(annotation(name), 'enabled');
+  kubectl('delete', 'daemonset/kmesh', '--namespace', NAMESPACE, '--cascade=foreground', limit(180));
+  t.same(nodeState(), before);
+  for (const name of names) t.equal(annotation(name), undefined, name);
+  kubectl('apply', '--kustomize', folder);
+  await rolledOut();
+  for (const name of names) await isSteered(t, name, 'pod_label');
 });
 
 t.test('deleted, the chain is byte for byte as before, and pods start', async (t) => {
