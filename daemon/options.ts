@@ -23,7 +23,7 @@ export interface DaemonOptions {
   readonly xdsRootCert: string;
   readonly xdsToken: string;
   readonly sizes: MapSizes;
-  /** Only remove the pins below `bpfFsPath`, then end. */
+  /** Only remove the pins below `bpfFsPath`, and where labels decide the annotations of the node's pods, then end. */
   readonly cleanup: boolean;
   /** Only check the way to the control plane, print the answers, then end. */
   readonly check: 'files' | 'connect' | undefined;
@@ -64,7 +64,7 @@ const table = {
   'max-pods': size('Pods in the mesh (map km_pod)', 4096),
   'max-automata': size('Regular expressions of all routes that are no simple comparisons (map km_automaton)', 4096),
   check: { choices: ['files', 'connect'] as const, describe: 'Print as JSON whether the address, root certificate and token of the control plane can be used, and with connect what it answers; then end' },
-  cleanup: { type: 'boolean', default: false, describe: 'Remove pinned links and maps, then end' },
+  cleanup: { type: 'boolean', default: false, describe: 'Remove pinned links and maps, and with --manage labelled the annotations of the pods of this node; then end' },
 } satisfies Record<string, YargsOptions>;
 
 const MAX_ENTRIES = 1 << 24;

@@ -151,7 +151,7 @@ t.test('pods start while there is no daemon', { skip: !OWN && 'only where ../sha
 });
 
 t.test('the DaemonSet alone is deleted: the node is as before, and pods lose the annotation', async (t) => {
-  const names = ['earlier', 'hung-1', 'holding'];
+  const names = ['earlier', 'hung-1'];
   for (const name of names) t.equal(annotation(name), 'enabled');
   kubectl('delete', 'daemonset/kmesh', '--namespace', NAMESPACE, '--cascade=foreground', limit(180));
   t.same(nodeState(), before);
