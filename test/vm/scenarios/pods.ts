@@ -10,9 +10,11 @@ import { KubeApi } from '../../helpers/kubeApi.js';
 import { Agent } from '../guest/agent.js';
 import type { Checks, Context } from '../guest/scenario.js';
 import { traces } from '../guest/traces.js';
+import { KMESH_MODULE } from '../proof/stage.js';
 
 export const name = 'pods';
 export const limitSeconds = 1200;
+export const modules = KMESH_MODULE;
 
 const MODE = 'istio.io/dataplane-mode';
 const NODE_NAME = 'node-1';
@@ -27,16 +29,16 @@ const uid = (digit: number): string => `00000000-0000-4000-8000-00000000000${dig
 
 export async function run(t: Checks, context: Context): Promise<void> {
   await shareProc(context);
-  const before = traces();
   const api = await KubeApi.start(context.folder);
   const [inside, beside] = [await Pod.start(context, 'inside', 1), await Pod.start(context, 'beside', 2)];
+  const before = traces();
   try {
     await labels(t, context, api, inside, beside);
+    t.equal(traces(), before, 'nothing is left');
   } finally {
     for (const pod of [inside, beside]) await pod.end();
     await api.goAway();
   }
-  t.equal(traces(), before, 'nothing is left');
 }
 
 async function labels(t: Checks, context: Context, api: KubeApi, inside: Pod, beside: Pod): Promise<void> {
@@ -46,7 +48,7 @@ async function labels(t: Checks, context: Context, api: KubeApi, inside: Pod, be
 
   process.env['NODE_NAME'] = NODE_NAME;
   const { KUBERNETES_SERVICE_PORT: port } = api.env;
-  const agent = await Agent.start(context, { args: ['--manage', 'labelled', '--install-cni', 'no', '--kubeconfig', kubeconfig(api, Number(port))] });
+  const agent = await Agent.start(context, { args: ['--module', context.modules['kmesh']!, '--manage', 'labelled', '--install-cni', 'no', '--kubeconfig', kubeconfig(api, Number(port))] });
   await agent.ready();
   t.equal(agent.capability('pod-management').state, 'on', `pods are managed: ${agent.capability('pod-management').reason}`);
   await api.until(() => inside.isAnnotated(api));
