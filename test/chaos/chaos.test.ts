@@ -57,16 +57,22 @@ t.teardown(async () => {
 type Deed = keyof typeof PLAN;
 const done: Record<string, number> = {};
 const tell = (what: string): void => void process.stderr.write(`chaos: ${what}\n`);
+const KILLS = 'kill -9 of the daemon';
 const did = (what: string): void => void (done[what] = (done[what] ?? 0) + 1);
 
-function killDaemon(signal: NodeJS.Signals = 'SIGKILL'): void {
-  const pid = chaos.daemonPid;
-  try {
-    if (pid !== undefined) process.kill(pid, signal);
-    did(signal === 'SIGKILL' ? 'kill -9 of the daemon' : signal);
-  } catch {
-    // It has just ended by itself.
-  }
+/** There may be none just now: its agent waits, or has been taken along by the last one. */
+async function killDaemon(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+  await eventually('a daemon to kill', () => {
+    chaos.revive();
+    const pid = chaos.daemonPid;
+    try {
+      return pid !== undefined && process.kill(pid, signal);
+    } catch {
+      // It has just ended by itself.
+      return false;
+    }
+  }, 120);
+  did(signal === 'SIGKILL' ? KILLS : signal);
 }
 
 function shuffled(plan: Readonly<Record<Deed, number>>): Deed[] {
@@ -159,7 +165,7 @@ await t.test('connections go right whatever happens', { timeout: 3_600_000 }, as
   const agentFiles = await filesOf(agent);
   for (let i = 0; i < KILLS_OF_ONE_AGENT; i += 1) {
     const seen = node.log.length;
-    killDaemon();
+    await killDaemon();
     await node.lineOf(/^kmesh-daemon is starting/, { after: seen });
     await pause(below(1200));
   }
@@ -167,7 +173,7 @@ await t.test('connections go right whatever happens', { timeout: 3_600_000 }, as
 
   tell('SIGSTOP');
   let seen = node.log.length;
-  killDaemon('SIGSTOP');
+  await killDaemon('SIGSTOP');
   await node.lineOf(/^KM_DAEMON_HUNG/, { after: seen });
   await node.lineOf(/^kmesh-daemon is ready again/, { after: seen });
   await chaos.settle();
@@ -208,6 +214,7 @@ await t.test('connections go right whatever happens', { timeout: 3_600_000 }, as
     cgroups: cgroups(cgroup).length - cgroupsBefore.length,
   };
   report(done, total, all, (performance.now() - began) / 1000);
+  t.equal(done[KILLS], PLAN.killDaemon + KILLS_OF_ONE_AGENT, 'every kill met a daemon');
   t.same(total.lost, {}, 'no connection was lost');
   t.same(total.wrong, {}, 'none went wrong');
   t.equal(total.answered, total.opened);
