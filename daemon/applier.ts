@@ -5,6 +5,7 @@ import type { MapContents, Operation } from './diff/operations.js';
 import type { Logger } from './log.js';
 import type { DataplaneError } from './maps/errors.js';
 import { createSlicedBuilder } from './model/build.js';
+import type { Ejections } from './model/outliers.js';
 import type { Resources } from './model/resources.js';
 import type { MeshModel, NotEnforced } from './model/types.js';
 import { isMapFull, keptWithin } from './room.js';
@@ -67,6 +68,9 @@ export class Applier {
   readonly #build = createSlicedBuilder();
   #image: Image;
   #next: Submission | undefined;
+  /** The newest that came. */
+  #last: Submission | undefined;
+  #ejections: Ejections = new Map();
   #running: Promise<void> | undefined;
   #warned = new Set<string>();
   /** Programs with other maps use the same counters and names. */
@@ -98,8 +102,15 @@ export class Applier {
   }
 
   submit(resources: Resources, complete: Complete): void {
-    this.#next = { resources, complete };
+    this.#last = { resources, complete };
+    this.#next = this.#last;
     this.#running ??= this.#run();
+  }
+
+  /** Endpoints that are left out from now on, until the next call. */
+  eject(ejections: Ejections): void {
+    this.#ejections = ejections;
+    if (this.#last) this.submit(this.#last.resources, this.#last.complete);
   }
 
   /** Resolves when nothing is being written. */
@@ -126,7 +137,8 @@ export class Applier {
     const started = performance.now();
     const before = this.#applied.model;
     try {
-      const model = await inSlices(this.#build(this.#applied.stale ? withoutUnanswered(resources, complete) : resources));
+      const usable = this.#applied.stale ? withoutUnanswered(resources, complete) : resources;
+      const model = await inSlices(this.#build({ ...usable, ejected: this.#ejections }));
       if (!before || !this.#full || this.#full.retryAt <= started) await this.#tryWhole(model, before, submission, started);
       if (before && this.#full) await this.#put(keptWithin(model, before, this.#full.error), submission, started);
     } catch (error) {

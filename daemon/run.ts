@@ -15,6 +15,8 @@ import { Dataplane } from './maps/dataplane.js';
 import { SERVICE_ACCOUNT } from '../common/apiAccess.js';
 import { validateCluster, validateEndpoints, validateListener, validateRoute } from './model/validate.js';
 import type { DaemonOptions } from './options.js';
+import type { Ejector } from './outliers/ejector.js';
+import { OutlierWatch } from './outliers/watch.js';
 import { CNI_SOCKET } from './pods/cniServer.js';
 import { PodManagement } from './pods/management.js';
 import { podsSummary } from './pods/summary.js';
@@ -45,10 +47,13 @@ async function runAlone(options: DaemonOptions, pinRoot: string, log: Logger): P
   const look = setInterval(() => steering.followModule(), MODULE_LOOK_MS);
   const pods = podManagement(options, dataplane, log);
   let admin: http.Server | undefined;
+  let outliers: OutlierWatch | undefined;
   try {
     let status: XdsStatus | undefined;
-    const applier = createApplier(dataplane, steering, log);
-    admin = await listen(options.adminPort, pages({ options, dataplane, steering, applier, pods, status: () => status }));
+    const applier = createApplier(dataplane, steering, log, ({ model }) => outliers?.configured(model));
+    outliers = new OutlierWatch(dataplane, applier, log);
+    const { ejector } = outliers;
+    admin = await listen(options.adminPort, pages({ options, dataplane, steering, applier, ejector, pods, status: () => status }));
     await pods.start();
     const source = createXdsSource(xdsOptions(options), {
       onResources: (resources, info) => {
@@ -67,6 +72,7 @@ async function runAlone(options: DaemonOptions, pinRoot: string, log: Logger): P
     await applier.idle();
   } finally {
     clearInterval(look);
+    outliers?.stop();
     admin?.close();
     admin?.closeAllConnections();
     dataplane.close();
@@ -80,10 +86,11 @@ const MODULE_LOOK_MS = 1000;
  * Adopted maps come into force with this process's programs at once. New maps are filled first: until then no
  * program is attached, or those of another map layout go on with theirs (docs/decisions/0013).
  */
-function createApplier(dataplane: Dataplane, steering: Steering, log: Logger): Applier {
-  const onApplied = ({ model }: Applied): void => {
+function createApplier(dataplane: Dataplane, steering: Steering, log: Logger, then: (applied: Applied) => void): Applier {
+  const onApplied = (applied: Applied): void => {
     steering.attach();
-    if (model) steering.configured(model);
+    if (applied.model) steering.configured(applied.model);
+    then(applied);
   };
   if (!dataplane.adopted) {
     if (!dataplane.sharing) return new Applier(dataplane, undefined, log, onApplied);
@@ -147,15 +154,16 @@ interface Shown {
   readonly dataplane: Dataplane;
   readonly steering: Steering;
   readonly applier: Applier;
+  readonly ejector: Ejector;
   readonly pods: PodManagement;
   readonly status: () => XdsStatus | undefined;
 }
 
 function pages(shown: Shown): ReadonlyMap<string, Page> {
-  const { options, dataplane, applier, pods, status } = shown;
+  const { options, dataplane, applier, ejector, pods, status } = shown;
   return new Map<string, Page>([
     ['/options', { summary: 'the options in force', answer: () => ({ status: 200, body: options }) }],
-    ['/config_dump', { summary: 'what came, what it means here, what is not enforced', answer: () => ({ status: 200, body: configDump(applier.applied, status(), dataplane.l7) }) }],
+    ['/config_dump', { summary: 'what came, what it means here, what is not enforced', answer: () => ({ status: 200, body: configDump(applier.applied, ejector.ejections, status(), dataplane.l7) }) }],
     ['/config_dump/text', { summary: 'the same in sorted lines, for diff', answer: () => ({ status: 200, body: configText(applier.applied) }) }],
     ['/bpf/kmesh/maps', { summary: 'what the eBPF maps hold, and the counters', answer: () => ({ status: 200, body: mapsView(dataplane.read(), dataplane.counters(), dataplane.module()) }) }],
     ['/metrics', { summary: 'counts and states for Prometheus', answer: () => ({ status: 200, body: metricsOf(shown) }) }],
@@ -177,7 +185,7 @@ function pages(shown: Shown): ReadonlyMap<string, Page> {
 const readinessOf = ({ steering, applier, dataplane, pods, status }: Shown): Readiness => ({ ...readiness(steering.attached, applier.applied, status(), dataplane.l7), pods: pods.state });
 
 function metricsOf(shown: Shown): string {
-  const { dataplane, applier, pods, status } = shown;
+  const { dataplane, applier, ejector, pods, status } = shown;
   const { applied, image } = applier;
-  return metricsText({ totals: dataplane.totals(), services: dataplane.serviceCounters(), image, capacities: dataplane.capacities, module: dataplane.module()?.counters, applied, status: status(), readiness: readinessOf(shown), pods: pods.page() });
+  return metricsText({ totals: dataplane.totals(), services: dataplane.serviceCounters(), image, capacities: dataplane.capacities, module: dataplane.module()?.counters, applied, ejector, status: status(), readiness: readinessOf(shown), pods: pods.page() });
 }

@@ -6,6 +6,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "account.h"
+#include "failures.h"
 #include "kmesh/layout.h"
 #include "maps.h"
 
@@ -34,7 +35,10 @@ static __always_inline void km_follow(struct bpf_sock_ops *ctx)
 			sock->count = KM_SOCK_COUNTED;
 	} else if (op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB) {
 		sock->established = 1;
+		km_failures_end(sock->endpoint_id);
 	} else if (ctx->args[1] == BPF_TCP_CLOSE) {
+		if (!sock->established && km_is_failure(ctx))
+			km_failures_add(sock->endpoint_id);
 		km_sock_give_back(sock);
 	}
 }

@@ -23,6 +23,10 @@
 #ifndef KM_MAX_ENDPOINTS
 #define KM_MAX_ENDPOINTS 1048576
 #endif
+/* Endpoints in trouble at one moment; beyond, nobody counts in which they are. */
+#ifndef KM_MAX_FAILURES
+#define KM_MAX_FAILURES 16384
+#endif
 #ifndef KM_MAX_PODS
 #define KM_MAX_PODS 4096
 #endif
@@ -73,6 +77,8 @@ KM_HASH(km_automaton, __u32, struct km_automaton, KM_MAX_AUTOMATA);
 KM_HASH(km_listener_state, __u32, struct km_listener_state, KM_MAX_LISTENERS);
 KM_HASH(km_cluster_state, __u32, struct km_cluster_state, KM_MAX_CLUSTERS);
 KM_HASH(km_endpoint_state, __u32, struct km_endpoint_state, KM_MAX_ENDPOINTS);
+
+KM_HASH(km_failures, __u32, struct km_failures, KM_MAX_FAILURES);
 
 KM_HASH(km_pod, __u64, struct km_pod, KM_MAX_PODS);
 

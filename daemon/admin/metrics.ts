@@ -4,6 +4,7 @@ import { fillOf } from '../diff/fill.js';
 import type { Image } from '../diff/plan.js';
 import type { MapName } from '../diff/operations.js';
 import type { Applied } from '../applier.js';
+import type { Ejector } from '../outliers/ejector.js';
 import type { PodsPage } from '../pods/management.js';
 import type { ServiceCounters, Totals } from '../maps/dataplane.js';
 import type { Readiness } from '../readiness.js';
@@ -19,13 +20,14 @@ export interface MetricsInputs {
   /** kmesh.ko's own counters; undefined: it is not loaded. */
   readonly module: Readonly<Record<string, number>> | undefined;
   readonly applied: Applied;
+  readonly ejector: Pick<Ejector, 'ejections' | 'count'>;
   readonly status: XdsStatus | undefined;
   readonly readiness: Readiness;
   readonly pods: PodsPage;
 }
 
 /** `/metrics`: totals of the node, what is known of the services that had connections here, and of the pods of the node. */
-export function metricsText({ totals, services, image, capacities, module, applied, status, readiness, pods }: MetricsInputs): string {
+export function metricsText({ totals, services, image, capacities, module, applied, ejector, status, readiness, pods }: MetricsInputs): string {
   const gauge = (name: string, help: string, value: number): Metric => ({ name: `kmesh_${name}`, type: 'gauge', help, samples: [[{}, value]] });
   const byLabel = (name: string, help: string, label: string, counts: Readonly<Record<string, number>>): Metric => ({
     name: `kmesh_${name}_total`,
@@ -42,6 +44,8 @@ export function metricsText({ totals, services, image, capacities, module, appli
     ...(status === undefined ? [] : pushMetrics(status)),
     ...(module === undefined ? [] : [moduleMetric(module)]),
     ...podMetrics(pods),
+    gauge('ejected_endpoints', 'Endpoints that outlier detection has taken out now.', [...ejector.ejections.values()].reduce((sum, { size }) => sum + size, 0)),
+    { name: 'kmesh_ejections_total', type: 'counter', help: 'Times that outlier detection took an endpoint out, since this process began.', samples: [[{}, ejector.count]] },
     gauge('ready', '1 when programs are attached and a configuration is in force.', Number(readiness.ready)),
     gauge('stale', '1 when the configuration in force came from an earlier process.', Number(readiness.stale)),
     gauge('xds_connected', '1 when the control plane answers.', Number(status?.connected ?? false)),

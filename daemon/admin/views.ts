@@ -5,6 +5,7 @@ import { reasonName, type Counters, type L7State, type ModuleView } from '../map
 import type { Cluster, Endpoint, Frontend, MeshModel, NotEnforced, Target } from '../model/types.js';
 import type { XdsStatus } from '../xds/source.js';
 import { sharesOf } from '../explain/shares.js';
+import type { Ejections } from '../model/outliers.js';
 import type { Resources } from '../model/resources.js';
 import { routeTableView, storedTablesView } from './routeViews.js';
 import { at, targetText } from './texts.js';
@@ -20,7 +21,7 @@ const NO_LIMIT = 0xffffffff;
 
 const endpointView = (e: Endpoint): unknown => ({ address: at(e), weight: e.weight });
 
-function clusterView(cluster: Cluster): unknown {
+function clusterView(cluster: Cluster, ejected: ReadonlySet<string> | undefined): unknown {
   if (cluster.kind !== 'endpoints') return { name: cluster.name, [cluster.kind]: cluster.reason };
   const endpoints = [...cluster.ipv4, ...cluster.ipv6].map(endpointView);
   return {
@@ -29,6 +30,7 @@ function clusterView(cluster: Cluster): unknown {
     ...(cluster.maxConnections === undefined ? {} : { maxConnections: cluster.maxConnections }),
     ...(cluster.panic ? { panic: true } : {}),
     ...(endpoints.length > 0 ? { endpoints } : { refuse: cluster.empty }),
+    ...(ejected ? { ejected: [...ejected].sort() } : {}),
   };
 }
 
@@ -43,7 +45,7 @@ const frontendView = (f: Frontend): unknown => ({
 const sorted = <T>(items: Iterable<readonly [string, T]>): T[] => [...items].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item);
 
 /** `/config_dump`: where the configuration came from, what it means on this node, whether requests are routed, what of it is not enforced. Sorted, so that two dumps can be compared. */
-export function configDump(applied: Applied, status: XdsStatus | undefined, l7: L7State): unknown {
+export function configDump(applied: Applied, ejections: Ejections, status: XdsStatus | undefined, l7: L7State): unknown {
   const model: MeshModel | undefined = applied.model;
   return {
     source: status,
@@ -51,7 +53,7 @@ export function configDump(applied: Applied, status: XdsStatus | undefined, l7: 
     routingByRequests: l7,
     resources: applied.resources && model ? resourcesView(applied.resources, model) : {},
     frontends: model ? sorted(model.frontends).map(frontendView) : [],
-    clusters: model ? sorted(model.clusters).map(clusterView) : [],
+    clusters: model ? sorted(model.clusters).map((cluster) => clusterView(cluster, ejections.get(cluster.name))) : [],
     routeTables: model ? sorted(model.routeTables).map((table) => routeTableView(table, ({ target }) => targetText(target))) : [],
     notEnforced: model?.notEnforced ?? [],
   };

@@ -2,6 +2,7 @@
 import type { MapContents, MapName, Operation } from '../diff/operations.js';
 import { attachHooks, type AttachedHook } from './attach.js';
 import { learnNetnsCookie } from './learn.js';
+import { forgetFailures, readFailures, type Failures } from './failures.js';
 import { closeObject, loadObject, type LoadedObject, type Manage } from './load.js';
 import { pinMaps, type KeptSize } from './mapSet.js';
 import { KMESH_MODULE, readModule, readModuleCounters, type ModulePlace, type ModuleState } from './module.js';
@@ -15,6 +16,7 @@ import { applyOperations } from './write.js';
 export { DATAPLANE_ERRORS, DataplaneError, type DataplaneErrorCode } from './errors.js';
 export { removePins, type RemovedPins } from './pins.js';
 export type { AttachedHook } from './attach.js';
+export type { Failures } from './failures.js';
 export type { Manage } from './load.js';
 export type { KeptSize } from './mapSet.js';
 export { reasonName } from './layout.js';
@@ -161,6 +163,16 @@ export class Dataplane {
   /** Of every listener and cluster. @throws DataplaneError */
   serviceCounters(): ServiceCounters {
     return readServiceCounters(this.#loaded.maps);
+  }
+
+  /** Connects that failed, of the endpoints in trouble, by endpoint id. @throws DataplaneError */
+  failures(): Map<number, Failures> {
+    return readFailures(this.#loaded.maps.km_failures);
+  }
+
+  /** Counts the failures of these endpoints from zero. @throws DataplaneError */
+  forgetFailures(endpointIds: Iterable<number>): void {
+    forgetFailures(this.#loaded.maps.km_failures, endpointIds);
   }
 
   /** Entries that each map takes. */

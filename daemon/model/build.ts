@@ -25,6 +25,7 @@ interface BuiltCluster extends Built<ClusterProto> {
   /** Host names that were looked up, with what was found. */
   readonly resolved: ReadonlyMap<string, readonly string[] | undefined>;
   readonly bySource: boolean;
+  readonly ejected: ReadonlySet<string> | undefined;
   readonly cluster: Cluster;
 }
 
@@ -131,8 +132,8 @@ function assignmentOf(cluster: ClusterProto, { endpoints }: Resources): ClusterL
   return endpoints.get(cluster.edsClusterConfig?.serviceName || cluster.name);
 }
 
-function isCurrentCluster({ proto, assignment, resolved, bySource }: BuiltCluster, resources: Resources, hashed: ReadonlySet<string>): boolean {
-  if (bySource !== hashed.has(proto.name)) return false;
+function isCurrentCluster({ proto, assignment, resolved, bySource, ejected }: BuiltCluster, resources: Resources, hashed: ReadonlySet<string>): boolean {
+  if (bySource !== hashed.has(proto.name) || ejected !== resources.ejected?.get(proto.name)) return false;
   for (const [host, addresses] of resolved) if (resources.resolved.get(host) !== addresses) return false;
   return assignment === assignmentOf(proto, resources);
 }
@@ -147,8 +148,9 @@ function* makeCluster(proto: ClusterProto, resources: Resources, hashed: Readonl
     return resolved.get(host);
   };
   const bySource = hashed.has(proto.name);
-  const cluster = buildCluster(proto, { assignment, resolve, bySource }, findings, endpointFindings);
-  return { proto, assignment, resolved, bySource, cluster, notEnforced: [...findings.list(), ...endpointFindings.list()] };
+  const ejected = resources.ejected?.get(proto.name);
+  const cluster = buildCluster(proto, { assignment, resolve, bySource, ejected }, findings, endpointFindings);
+  return { proto, assignment, resolved, bySource, ejected, cluster, notEnforced: [...findings.list(), ...endpointFindings.list()] };
 }
 
 function* makeRoutes(proto: RouteConfiguration, before: BuiltRoutes | undefined): Slices<BuiltRoutes> {

@@ -13,6 +13,7 @@ import { hostsOf } from './hosts.js';
 import type { Resolve } from './hosts.js';
 import { loadBalancingOf } from './lbPolicy.js';
 import type { Findings } from './notEnforced.js';
+import { outlierDetectionOf, withoutEjected } from './outlierDetection.js';
 import type { Cluster } from './types.js';
 
 /** Clusters that Istio sends under a name with a meaning (istio/istio pilot/pkg/util/constants.go). */
@@ -32,6 +33,8 @@ export interface ClusterInputs {
   readonly resolve: (host: string) => readonly string[] | undefined;
   /** Connections come to it by a hash of the client's address. */
   readonly bySource: boolean;
+  /** Endpoints that outlier detection took out. */
+  readonly ejected: ReadonlySet<string> | undefined;
 }
 
 /** What a cluster means for a listener's default decision; Istio's names keep their meaning before CDS has come. */
@@ -59,7 +62,9 @@ export function buildCluster(cluster: ClusterProto, inputs: ClusterInputs, findi
   const { lb, localityWeighted } = loadBalancingOf(cluster, inputs.bySource, findings);
   const hosts = assignment ? hostsOf(assignment, resolverOf(cluster, type, inputs), inline ? findings : endpointFindings) : [];
   listCluster(cluster, hosts, findings);
-  return { kind: 'endpoints', name, lb, maxConnections: maxConnections(cluster), ...balance(hosts, settingsOf(cluster, assignment, localityWeighted)) };
+  const outliers = outlierDetectionOf(cluster.outlierDetection, hosts.length, findings);
+  const taken = outliers ? withoutEjected(hosts, inputs.ejected) : hosts;
+  return { kind: 'endpoints', name, lb, maxConnections: maxConnections(cluster), ...(outliers && { outliers }), ...balance(taken, settingsOf(cluster, assignment, localityWeighted)) };
 }
 
 function discoveryType({ clusterDiscoveryType }: ClusterProto): Cluster_DiscoveryType {

@@ -33,7 +33,6 @@ export function listCluster(cluster: ClusterProto, hosts: readonly Host[], findi
 
 function listHealth(cluster: ClusterProto, list: List): void {
   const common = cluster.commonLbConfig;
-  list(cluster.outlierDetection, 'outlier_detection', 'outlierDetection', 'endpoints that fail are not ejected: only the health that the control plane reports counts');
   list(cluster.healthChecks.length, 'health_checks', 'healthChecks', 'endpoints are not probed: only the health that the control plane reports counts');
   const closes = cluster.closeConnectionsOnHostHealthFailure || common?.closeConnectionsOnHostSetChange;
   list(closes, 'close_on_host_change', 'closeConnectionsOnHostHealthFailure', 'connections that stand are not closed when endpoints fail or change');

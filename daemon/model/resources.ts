@@ -2,6 +2,7 @@ import type { Cluster as ClusterProto } from '../proto/envoy/config/cluster/v3/c
 import type { ClusterLoadAssignment } from '../proto/envoy/config/endpoint/v3/endpoint.js';
 import type { Listener } from '../proto/envoy/config/listener/v3/listener.js';
 import type { RouteConfiguration } from '../proto/envoy/config/route/v3/route.js';
+import type { Ejections } from './outliers.js';
 
 /**
  * The xDS resources that are in force, by name: the input of the model. An object is replaced, never
@@ -15,4 +16,6 @@ export interface Resources {
   readonly endpoints: ReadonlyMap<string, ClusterLoadAssignment>;
   /** Addresses that STRICT_DNS and LOGICAL_DNS host names resolved to; absent: not resolved yet. */
   readonly resolved: ReadonlyMap<string, readonly string[]>;
+  /** Endpoints that outlier detection took out, by cluster; undefined: none. */
+  readonly ejected?: Ejections | undefined;
 }

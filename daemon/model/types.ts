@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { OutlierDetection } from './outliers.js';
 import type { RouteTable } from './routeTable.js';
 import type { PassReason, RefuseReason, Target } from './target.js';
 
@@ -49,6 +50,8 @@ export type Cluster =
       readonly lb: LbPolicy;
       /** undefined: no limit. */
       readonly maxConnections: number | undefined;
+      /** undefined: endpoints are not ejected. */
+      readonly outliers?: OutlierDetection;
       /** Endpoints reachable from an IPv4 socket, distinct by address and port, in the order of the resource. */
       readonly ipv4: readonly Endpoint[];
       /** Endpoints for an IPv6 socket with an IPv6 address. */

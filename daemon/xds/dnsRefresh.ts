@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { milliseconds } from '../model/duration.js';
 import type { Cluster } from '../proto/envoy/config/cluster/v3/cluster.js';
-import type { Duration } from '../proto/google/protobuf/duration.js';
 
 /** Envoy's default for Cluster.dns_refresh_rate. */
 const REFRESH_MS = 5000;
@@ -25,9 +25,9 @@ export interface DnsRefresh {
 
 /** Cluster.dns_refresh_rate, dns_failure_refresh_rate and respect_dns_ttl. */
 export function refreshOf({ dnsRefreshRate, dnsFailureRefreshRate, respectDnsTtl }: Cluster): DnsRefresh {
-  const rate = bounded(millisecondsOf(dnsRefreshRate) ?? REFRESH_MS);
-  const first = millisecondsOf(dnsFailureRefreshRate?.baseInterval);
-  const last = millisecondsOf(dnsFailureRefreshRate?.maxInterval) ?? (first ?? 0) * LONGEST_FAILURE;
+  const rate = bounded(milliseconds(dnsRefreshRate) ?? REFRESH_MS);
+  const first = milliseconds(dnsFailureRefreshRate?.baseInterval);
+  const last = milliseconds(dnsFailureRefreshRate?.maxInterval) ?? (first ?? 0) * LONGEST_FAILURE;
   return {
     fixedMs: respectDnsTtl ? Infinity : rate,
     withoutTtlMs: respectDnsTtl ? rate : Infinity,
@@ -65,9 +65,3 @@ export function waitAfterFailure({ failure: { firstMs, lastMs } }: DnsRefresh, f
 }
 
 const bounded = (ms: number): number => Math.min(Math.max(ms, LEAST_MS), MOST_MS);
-
-/** undefined: none is set, or one that is no wait at all. */
-function millisecondsOf(duration: Duration | undefined): number | undefined {
-  const ms = duration === undefined ? 0 : Number(duration.seconds) * 1000 + duration.nanos / 1e6;
-  return ms > 0 ? ms : undefined;
-}

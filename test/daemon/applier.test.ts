@@ -5,6 +5,7 @@ import t from 'tap';
 import { Applier, type MapWriter } from '../../daemon/applier.js';
 import type { MapContents, Operation } from '../../daemon/diff/operations.js';
 import type { Resources } from '../../daemon/model/resources.js';
+import { OutlierDetection } from '../../daemon/proto/envoy/config/cluster/v3/outlier_detection.js';
 import type { Complete } from '../../daemon/xds/source.js';
 import { assignment, edsCluster, tcpListener } from '../mesh/resources.js';
 
@@ -81,6 +82,29 @@ t.test('a flood of changes costs few writes, and the last one is in force', asyn
   await applier.idle();
   t.ok(maps.batches.length < CHANGES / 2, `${maps.batches.length} writes for ${CHANGES} changes`);
   t.match(maps.batches.at(-1)!.filter((operation) => operation.op === 'put' && operation.map === 'km_slot'), [{ value: { primary: { address: `10.0.0.${CHANGES}` } } }]);
+});
+
+t.test('endpoints that are ejected are left out at once, and of configurations that come later', async (t) => {
+  const ejecting = (...endpoints: string[]): Resources => ({
+    ...service('10.0.0.1:80'),
+    clusters: byName((c) => c.name, { ...edsCluster('a'), outlierDetection: OutlierDetection.fromPartial({ maxEjectionPercent: 50 }) }),
+    endpoints: byName((e) => e.clusterName, assignment('a', ...endpoints)),
+  });
+  const applier = new Applier(new Recorder(), undefined, silent, () => undefined);
+  const inForce = (): string[] => {
+    const cluster = applier.applied.model!.clusters.get('a')!;
+    return cluster.kind === 'endpoints' ? cluster.ipv4.map(({ address }) => address) : [];
+  };
+  applier.eject(new Map([['a', new Set(['10.0.0.1 80'])]]));
+  applier.submit(ejecting('10.0.0.1:80', '10.0.0.2:80'), all);
+  await applier.idle();
+  t.same(inForce(), ['10.0.0.2']);
+  applier.submit(ejecting('10.0.0.1:80', '10.0.0.2:80', '10.0.0.3:80'), all);
+  await applier.idle();
+  t.same(inForce(), ['10.0.0.2', '10.0.0.3']);
+  applier.eject(new Map());
+  await applier.idle();
+  t.same(inForce(), ['10.0.0.1', '10.0.0.2', '10.0.0.3'], 'taken back without another configuration');
 });
 
 t.test('a write that fails keeps what was in force, and the next one starts from what the maps hold', async (t) => {

@@ -17,8 +17,8 @@
 
 /*
  * Raised whenever a struct below changes in size or meaning. Those of km_sock,
- * of km_pod, of the counters and of km_name never do: the maps of all layouts
- * share them.
+ * of km_pod, of the counters, of km_failures and of km_name never do: the maps
+ * of all layouts share them.
  */
 #define KM_LAYOUT_VERSION 5
 
@@ -389,6 +389,16 @@ struct km_endpoint_state {
 	__s64 active;
 	__u64 steered;
 	__u64 failed; /* closed without having been established */
+};
+
+/*
+ * km_failures: by endpoint id, the connects that ended without a connection: the
+ * endpoint, or the network, said no, or did not answer. Programs make entries, so
+ * that the map holds the endpoints in trouble alone; user space takes them out.
+ */
+struct km_failures {
+	__u32 in_row; /* up to now: 0 when the last connect went well */
+	__u32 most;   /* most in a row since the entry was made */
 };
 
 /*

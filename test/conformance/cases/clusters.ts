@@ -138,6 +138,10 @@ export const policiesOfClusters: Area = {
   ],
 };
 
+const OUTLIERS = 'cluster.v3.OutlierDetection';
+/** Nothing is enforced that goes by answers. */
+const NO_ANSWERS = { enforcingConsecutive5xx: 0, enforcingSuccessRate: 0, enforcingLocalOriginSuccessRate: 0 };
+
 const limits = (thresholds: object) => ({ circuitBreakers: { thresholds: [thresholds] } });
 
 export const limitsOfClusters: Area = {
@@ -149,7 +153,25 @@ export const limitsOfClusters: Area = {
     { feature: 'Limits of another priority', fields: ['cluster.v3.CircuitBreakers.Thresholds.priority'], value: 'HIGH', resources: service(limits({ priority: RoutingPriority.HIGH, maxConnections: 7 })), listed: 'circuit_breakers' },
     { feature: 'Limits of a retry budget', fields: ['cluster.v3.CircuitBreakers.Thresholds.retry_budget'], resources: service(limits({ retryBudget: {} })), listed: 'circuit_breakers' },
     { feature: 'Limits of an endpoint', fields: ['cluster.v3.CircuitBreakers.per_host_thresholds'], resources: service({ circuitBreakers: { perHostThresholds: [{ maxConnections: 1 }] } }), listed: 'per_host_thresholds' },
-    { feature: 'Outlier detection', fields: [`${FIELD}.outlier_detection`, 'cluster.v3.OutlierDetection.consecutive_5xx'], resources: service({ outlierDetection: { consecutive5xx: 5 } }), listed: 'outlier_detection', connections: [[to(), half]] },
+    {
+      feature: 'Outlier detection by connects in a row that fail: such endpoints get no connections for a time. Looked at each second',
+      fields: [`${FIELD}.outlier_detection`, `${OUTLIERS}.consecutive_local_origin_failure`, `${OUTLIERS}.split_external_local_origin_errors`, `${OUTLIERS}.base_ejection_time`, `${OUTLIERS}.max_ejection_percent`],
+      resources: {
+        ...service({ outlierDetection: { splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailure: 3, baseEjectionTime: second, maxEjectionPercent: 50, ...NO_ANSWERS } }),
+        ejected: { c: ['10.0.0.2 80'] },
+      },
+      connections: [[to(), { [e(1)]: 1 }]],
+      kernel: ['test/mesh/outliers.test.ts', 'an endpoint that refuses is ejected, and comes back after its time'],
+    },
+    {
+      feature: 'Outlier detection by answers (5xx): connects in a row that fail count, as they do for Envoy, answers do not',
+      fields: [`${OUTLIERS}.consecutive_5xx`, `${OUTLIERS}.consecutive_gateway_failure`],
+      resources: service({ outlierDetection: { consecutive5xx: 5, consecutiveGatewayFailure: 3, enforcingConsecutiveGatewayFailure: 100 } }),
+      listed: 'outlier_detection',
+      model: (t, { clusters }) => t.match(clusters.get('c'), { outliers: { rules: [{ failures: 5, percent: 100 }, { failures: 3, percent: 100 }] } }),
+      connections: [[to(), half]],
+    },
+    { feature: 'Outlier detection by rates of success and of failure', fields: [`${OUTLIERS}.enforcing_success_rate`], resources: service({ outlierDetection: { ...NO_ANSWERS, enforcingSuccessRate: 100 } }), listed: 'outlier_detection', connections: [[to(), half]] },
     { feature: 'Active health checks', fields: [`${FIELD}.health_checks`], resources: service({ healthChecks: [{ timeout: second }] }), listed: 'health_checks' },
     { feature: 'Connections closed when endpoints fail', fields: [`${FIELD}.close_connections_on_host_health_failure`], resources: service({ closeConnectionsOnHostHealthFailure: true }), listed: 'close_on_host_change' },
     { feature: 'TLS to the endpoints', fields: [`${FIELD}.transport_socket`], resources: service({ transportSocket: upstreamTls }), listed: 'upstream_tls', connections: [[to(), half]] },

@@ -41,8 +41,8 @@ t.test('fill of the maps, pushes and rejects', async (t) => {
   const readiness = { ready: true, stale: false, l7: { state: 'off', reason: '' } } as unknown as Readiness;
   const capacities = { km_slot: 1000 } as Record<MapName, number>;
   const totals = { reasons: { steered: 1 }, l7: { routed: 0 } } as never;
-  const lines = metricsText({ totals, services: { listeners: new Map(), clusters: new Map() }, image, capacities, module: undefined, applied, status, readiness, pods: { manage: 'all', off: 'all' } }).split('\n');
-  for (const line of ['kmesh_map_entries{map="km_slot"} 4', 'kmesh_map_max_entries{map="km_slot"} 1000', 'kmesh_map_entries{map="km_listener"} 2', 'kmesh_xds_pushes_total{type="listeners"} 3', 'kmesh_xds_rejects_total{type="listeners"} 1', 'kmesh_config_applied_timestamp_seconds 1']) t.ok(lines.includes(line), line);
+  const lines = metricsText({ totals, services: { listeners: new Map(), clusters: new Map() }, image, capacities, module: undefined, applied, ejector: { ejections: new Map([['a', new Set(['10.1.0.1 80', '10.1.0.2 80'])]]), count: 7 }, status, readiness, pods: { manage: 'all', off: 'all' } }).split('\n');
+  for (const line of ['kmesh_map_entries{map="km_slot"} 4', 'kmesh_map_max_entries{map="km_slot"} 1000', 'kmesh_map_entries{map="km_listener"} 2', 'kmesh_xds_pushes_total{type="listeners"} 3', 'kmesh_xds_rejects_total{type="listeners"} 1', 'kmesh_config_applied_timestamp_seconds 1', 'kmesh_ejected_endpoints 2', 'kmesh_ejections_total 7']) t.ok(lines.includes(line), line);
 });
 
 t.test('the pods of the node', async (t) => {
@@ -58,7 +58,7 @@ t.test('the pods of the node', async (t) => {
       { ...pod, name: 'out', enrolled: false, inMesh: false, rule: 'host_network' },
     ],
   };
-  const given = { totals: { reasons: {}, l7: {} } as never, services: { listeners: new Map(), clusters: new Map() }, image, capacities: {} as Record<MapName, number>, module: undefined, applied, status: undefined, readiness };
+  const given = { totals: { reasons: {}, l7: {} } as never, services: { listeners: new Map(), clusters: new Map() }, image, capacities: {} as Record<MapName, number>, module: undefined, applied, ejector: { ejections: new Map(), count: 0 }, status: undefined, readiness };
   const lines = metricsText({ ...given, pods }).split('\n');
   for (const line of [
     'kmesh_pod_in_mesh{namespace="shop",pod="in",rule="pod_label"} 1',

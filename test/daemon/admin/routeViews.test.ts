@@ -55,7 +55,7 @@ const ENDS = ['12: default (no_route)', '13: default (undecidable)'];
 
 t.test('/config_dump', async (t) => {
   const applied: Applied = { model: mesh, resources: undefined, appliedAt: new Date(0), stale: false, error: undefined, operations: 0, durationMs: 0 };
-  t.match(configDump(applied, undefined, off), {
+  t.match(configDump(applied, new Map(), undefined, off), {
     routingByRequests: off,
     frontends: [{ address: '10.0.0.1:80', routes: '80' }],
     routeTables: [

@@ -66,6 +66,8 @@ export function resources(parts: {
   clusters?: Cluster[];
   endpoints?: ClusterLoadAssignment[];
   resolved?: Record<string, string[]>;
+  /** Endpoints that outlier detection took out, by cluster. */
+  ejected?: Record<string, string[]>;
 }): Resources {
   const byName = <T extends { name: string }>(items: T[] = []) => new Map(items.map((item) => [item.name, item]));
   return {
@@ -74,5 +76,6 @@ export function resources(parts: {
     clusters: byName(parts.clusters),
     endpoints: new Map((parts.endpoints ?? []).map((item) => [item.clusterName, item])),
     resolved: new Map(Object.entries(parts.resolved ?? {})),
+    ...(parts.ejected && { ejected: new Map(Object.entries(parts.ejected).map(([name, endpoints]) => [name, new Set(endpoints)])) }),
   };
 }
