@@ -5,9 +5,11 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { DiscoveryResponse } from '../../daemon/proto/envoy/service/discovery/v3/discovery.js';
-import { kindOfType } from '../../daemon/xds/kinds.js';
+import { DeltaDiscoveryResponse, DiscoveryResponse } from '../../daemon/proto/envoy/service/discovery/v3/discovery.js';
+import { kindOfType, type ResourceKind } from '../../daemon/xds/kinds.js';
+import { XDS_PROTOCOLS, type XdsProtocol } from '../../daemon/xds/variant.js';
 import { AdsServer } from '../helpers/adsServer.js';
+import { DeltaServer } from '../helpers/deltaServer.js';
 import { compileTool, enterSandbox, makeCgroup } from '../helpers/sandbox.js';
 import { connectFrom, ownRange, ROOT, TestNode } from '../helpers/node.js';
 
@@ -83,10 +85,30 @@ interface Dump {
   readonly applied: { readonly at: string };
 }
 
+interface Received {
+  readonly kind: ResourceKind | undefined;
+  readonly request: { readonly responseNonce: string; readonly errorDetail: unknown };
+}
+
+/** A control plane that sends what it is told, in either variant of the protocol. */
+interface ControlPlane {
+  start(): Promise<void>;
+  stop(): void;
+  readonly address: string;
+  readonly received: readonly Received[];
+  take(match: (received: Received) => boolean): Promise<Received>;
+  send(message: Buffer): void;
+}
+
+const VARIANTS: Readonly<Record<XdsProtocol, { readonly server: () => ControlPlane; readonly decode: (bytes: Buffer) => { readonly typeUrl: string; readonly nonce: string } }>> = {
+  sotw: { server: () => new AdsServer(), decode: (bytes) => DiscoveryResponse.decode(bytes) },
+  delta: { server: () => new DeltaServer(), decode: (bytes) => DeltaDiscoveryResponse.decode(bytes) },
+};
+
 /** Sends one capture as it is and waits until the daemon acknowledged it. */
-async function replay(t: Test, server: AdsServer, file: string): Promise<void> {
+async function replay(t: Test, server: ControlPlane, file: string, protocol: XdsProtocol = 'sotw'): Promise<void> {
   const bytes = fs.readFileSync(path.join(CAPTURES, file));
-  const { typeUrl, nonce } = DiscoveryResponse.decode(bytes);
+  const { typeUrl, nonce } = VARIANTS[protocol].decode(bytes);
   const kind = kindOfType(typeUrl);
   // EDS and RDS are sent to who asked for them.
   while (!server.received.some((received) => received.kind === kind)) await server.take((received) => received.kind === kind);
@@ -120,29 +142,31 @@ async function check(t: Test, cgroup: string, where: string, shares: Shares, tit
   if (outcomes.some(({ errno }) => errno === 'OK')) t.equal(outcomes.find(({ errno }) => errno === 'OK')!.peer, address, `${title}: the client sees ${address}`);
 }
 
-t.test('eleven steps of a real istiod', async (t) => {
-  const server = new AdsServer();
+for (const protocol of XDS_PROTOCOLS) t.test(`eleven steps of a real istiod, ${protocol}`, (t) => replaySteps(t, protocol));
+
+async function replaySteps(t: Test, protocol: XdsProtocol): Promise<void> {
+  const server = VARIANTS[protocol].server();
   await server.start();
   const cgroup = makeCgroup();
-  const node = new TestNode({ cgroup, xdsAddress: server.address, args: ['--xds-plaintext'], env: { INSTANCE_IP: '10.244.1.29', POD_NAME: 'kmesh-x7k2p', POD_NAMESPACE: 'kmesh-system' } });
+  const node = new TestNode({ cgroup, xdsAddress: server.address, args: ['--xds-plaintext', `--xds-protocol=${protocol}`], env: { INSTANCE_IP: '10.244.1.29', POD_NAME: 'kmesh-x7k2p', POD_NAMESPACE: 'kmesh-system' } });
   t.teardown(async () => {
     await node.stop();
     server.stop();
     node.remove();
   });
   node.start();
-  const steps = JSON.parse(fs.readFileSync(path.join(CAPTURES, 'steps.json'), 'utf8')) as { step: string | number; what: string; sotw: string[] }[];
+  const steps = JSON.parse(fs.readFileSync(path.join(CAPTURES, 'steps.json'), 'utf8')) as { step: string | number; what: string; sotw: string[]; delta: string[] }[];
   const expected: Record<string, Shares> = {};
   for (const { step, expect } of STEPS) {
-    const { what, sotw } = steps.find((s) => s.step === step)!;
-    for (const file of sotw) await replay(t, server, path.join('sotw', file));
+    const { what, [protocol]: files } = steps.find((s) => s.step === step)!;
+    for (const file of files) await replay(t, server, path.join(protocol, file), protocol);
     if (step === 'initial') await node.ready();
     const dump = await applied(node);
     t.same(dump.source.nacks, [], `step ${step}: nothing is rejected`);
     Object.assign(expected, expect);
     for (const [where, shares] of Object.entries(expected)) await check(t, cgroup, where, shares, `step ${step} (${what})`);
   }
-});
+}
 
 t.test('a client of both families', async (t) => {
   const server = new AdsServer();
