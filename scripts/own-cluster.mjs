@@ -10,6 +10,8 @@ import { root } from './setup.mjs';
 const TOOLS = path.join(root, '../shared/tools');
 /** As kmesh.yaml names them on the node. */
 const NODE_FOLDERS = ['/var/lib/kmesh', '/run/kmesh'];
+/** A file in each of them on the machine: whoever removes an empty folder takes away what is mounted there in other mount namespaces, too. */
+const IN_USE = '.test-kube';
 /** Of all pods, in the hierarchy of cgroup2. */
 const CGROUP = 'kubepods';
 
@@ -72,6 +74,7 @@ export class OwnCluster {
   async down() {
     if (!this.#begun) return;
     this.#kubeDown();
+    for (const folder of NODE_FOLDERS) rmSync(path.join(folder, IN_USE), { force: true });
     for (const folder of [...foldersBelow(path.join(cgroup2(), CGROUP)), ...NODE_FOLDERS]) {
       try {
         rmdirSync(folder);
@@ -108,6 +111,7 @@ export class OwnCluster {
       const kept = path.join(this.#state, 'node', folder);
       rmSync(kept, { recursive: true, force: true });
       for (const one of [kept, folder]) mkdirSync(one, { recursive: true });
+      writeFileSync(path.join(folder, IN_USE), '');
       await run('nsenter', ['-t', pid, '-m', 'mount', '--bind', kept, folder]);
     }
     await run('nsenter', ['-t', pid, '-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']);

@@ -29,9 +29,7 @@ function makeNode(t: { teardown(work: () => unknown): void }, options: Partial<A
   fs.writeFileSync(path.join(bin, 'bridge'), '');
   // A program that runs until it is told to end, and has the mark of ours behind its end.
   fs.writeFileSync(path.join(own, 'kmesh-cni'), Buffer.concat([fs.readFileSync('/bin/cat'), Buffer.from(MARK)]));
-  // /var/run/kmesh of the machine is not touched.
-  const sys = { makeFolders: async () => [], removeTree: async (file: string) => fs.promises.rm(file, { recursive: true, force: true }), removeEmptyFolder: async () => false };
-  return { ctx: testContext(folder, { options, root: path.join(folder, 'root'), sys }), list, program, own: path.join(own, 'kmesh-cni') };
+  return { ctx: testContext(folder, { options, root: path.join(folder, 'root') }), list, program, own: path.join(own, 'kmesh-cni') };
 }
 
 const read = (file: string): string => fs.readFileSync(file, 'utf8');

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pino from 'pino';
+import { RUN_DIR } from '../../agent/cni/places.js';
 import type { Context } from '../../agent/context.js';
 import { exec, startService } from '../../agent/exec.js';
 import type { AgentOptions } from '../../agent/options.js';
@@ -92,7 +93,7 @@ export function testContext(folder: string, given: Given = {}): TestContext {
     options,
     root: given.root ?? projectRoot,
     log,
-    sys: { ...sys, ...given.sys },
+    sys: sparingRunDir({ ...sys, ...given.sys }),
     exec: given.exec ?? exec,
     startService,
     stop: stop.signal,
@@ -103,6 +104,17 @@ export function testContext(folder: string, given: Given = {}): TestContext {
     lines,
     abort: (signal = 'SIGTERM') => stop.abort(signal),
     abortAgain: (signal = 'SIGTERM') => hurry.abort(signal),
+  };
+}
+
+/** The folder of kmesh-cni has one place on a machine: a test must not take it from an agent that runs here, nor from a cluster. */
+function sparingRunDir(real: Sys): Sys {
+  const isThere = (file: string): boolean => file === RUN_DIR || file.startsWith(`${RUN_DIR}/`);
+  return {
+    ...real,
+    makeFolders: async (folder) => (isThere(folder) ? [] : real.makeFolders(folder)),
+    removeTree: async (target) => (isThere(target) ? undefined : real.removeTree(target)),
+    removeEmptyFolder: async (folder) => !isThere(folder) && real.removeEmptyFolder(folder),
   };
 }
 
