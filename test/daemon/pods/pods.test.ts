@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Pods come into the mesh and leave it: by kmesh-cni, by labels, by what runs already; while the API server or the daemon is away. */
 import fs from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { removePins } from '../../../daemon/maps/dataplane.js';
 import { CNI_SOCKET } from '../../../daemon/pods/cniServer.js';
@@ -14,6 +16,8 @@ import { enterSandbox } from '../../helpers/sandbox.js';
 import { ask, cni, IN, logged, management, MODE, namespaceObject, OUT, podObject, podView, RunningPod, SERVICE, steer, uidOf, viewOf } from './stage.js';
 
 await enterSandbox(import.meta.url);
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
 makeNode();
 t.teardown(stopBackends);
 t.afterEach(() => void removePins(PIN_ROOT));
@@ -242,26 +246,53 @@ await t.test('a node that cannot tell pods apart: pods start, and it is said wha
   removePod(pod);
 });
 
-await t.test('churn leaves nothing: no cookie, no file descriptor, no record', async (test) => {
+/** Of compiled code and caches. What is kept of a pod would be more by far after 20 times 110. */
+const MORE_BYTES = 1_000_000;
+
+/** A few at once: API server, daemon and test share a process, and a plugin waits a second. */
+async function forAll<T, U>(all: readonly T[], work: (one: T) => Promise<U>): Promise<readonly U[]> {
+  const done: U[] = [];
+  for (let from = 0; from < all.length; from += 4) done.push(...(await Promise.all(all.slice(from, from + 4).map(work))));
+  return done;
+}
+
+async function usedHeap(): Promise<number> {
+  // What is told by FinalizationRegistry goes a turn after what it belongs to.
+  for (let pass = 0; pass < 3; pass += 1) {
+    collect();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return process.memoryUsage().heapUsed;
+}
+
+await t.test('churn leaves nothing: no cookie, no file descriptor, no record, no memory', async (test) => {
   const stage = await node(test);
   const { api } = stage;
   const pods = await started(test, api, stage);
   await until('all is told', () => viewOf(pods).synced);
   const [rounds, count] = (process.env['KMESH_CHURN'] ?? '2x20').split('x').map(Number) as [number, number];
-  const round = async (): Promise<void> => {
+  const round = async (): Promise<number> => {
     const made = Array.from({ length: count }, (_, i) => makePod(`churn-${i}`));
     for (const { name } of made) api.put(podObject(name, KMESH, { status: { phase: 'Pending' } }));
-    const answers = await Promise.all(made.map((pod) => cni(plugin, 'ADD', pod)));
+    const answers = await forAll(made, (pod) => cni(plugin, 'ADD', pod));
     test.same(answers.filter(({ code }) => code !== 0), []);
     test.equal(cookies(stage).length, count, 'every pod is in the set when its plugin ends');
-    await Promise.all(made.map((pod) => cni(plugin, 'DEL', pod)));
+    await forAll(made, (pod) => cni(plugin, 'DEL', pod));
     for (const pod of made) removePod(pod);
     for (const { name } of made) api.remove('Pod', name, 'shop');
     await until('no pod is known', () => viewOf(pods).pods.length === 0);
+    // What the test itself remembers is not the daemon's.
+    api.compact();
+    api.requests.splice(0);
+    logged.splice(0);
+    return usedHeap();
   };
-  await round();
+  const first = await round();
   const open = fs.readdirSync('/proc/self/fd').length;
-  for (let i = 1; i < rounds; i += 1) await round();
+  let last = first;
+  for (let i = 1; i < rounds; i += 1) last = await round();
+  process.stderr.write(`churn: ${rounds} times ${count} pods: heap ${(first / 1e6).toFixed(2)} MB after the first time, ${(last / 1e6).toFixed(2)} MB after the last; rss ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB\n`);
+  test.ok(last - first < MORE_BYTES, `${last - first} bytes of the heap more`);
   test.same([cookies(stage), viewOf(pods).others], [[], []]);
   test.ok(fs.readdirSync('/proc/self/fd').length <= open, 'no file descriptor is left');
 });
