@@ -15,12 +15,15 @@ import { anyPod, logs, NAMESPACE as OWN, remove, rolledOut, writeKustomization }
 import { kubectl, limit, until } from './kubectl.js';
 import { readMaps } from './scale/maps.js';
 import { differences, readMeaning } from './scale/meaning.js';
-import { endpointSlices, type Manifest, NAMESPACE, service, sidecar, split } from './scale/objects.js';
+import { endpointSlices, httpService, type Manifest, NAMESPACE, routed, service, sidecar, split } from './scale/objects.js';
+import { meaningOfRequests, type Request, requestsInMaps } from './scale/requests.js';
 
 const SERVICES = Number(process.env['KMESH_SCALE'] ?? '1000');
 /** Single endpoint changes that are timed. */
 const CHANGES = 30;
 const BATCH = 250;
+/** Services besides, whose requests are routed. */
+const HTTP_SERVICES = Math.max(10, SERVICES / 10);
 /** Seconds. */
 const PROPAGATION = 90;
 
@@ -52,7 +55,7 @@ async function written(since: number): Promise<readonly Written[]> {
     .filter(({ at }) => at >= since);
 }
 
-/** Waits until the maps are what the objects mean. */
+/** Waits until the maps are what the objects mean, for connections whose request is not looked at. */
 async function equal(t: Test, what: string): Promise<void> {
   const { name } = (await anyPod()).metadata;
   const wanted = readMeaning(OWN);
@@ -78,6 +81,10 @@ for (const from of range(Math.ceil(SERVICES / BATCH))) {
   apply(...some.map(service), ...some.flatMap((i) => endpointSlices(i)));
 }
 
+const http = (n: number): number => SERVICES + n;
+const withHttp = (n: number, more: Parameters<typeof endpointSlices>[1] = {}): Manifest[] => endpointSlices(http(n), { ...more, port: 'http' });
+apply(...range(HTTP_SERVICES).map((n) => httpService(http(n))), ...range(HTTP_SERVICES).flatMap((n) => withHttp(n)));
+
 for (const protocol of ['sotw', 'delta']) {
   t.test(protocol, async (t) => {
     writeKustomization(folder, { changes: [{ op: 'add', path: '/spec/template/spec/containers/0/args/-', value: `--xds-protocol=${protocol}` }] });
@@ -86,6 +93,7 @@ for (const protocol of ['sotw', 'delta']) {
     await equal(t, 'all Services');
     await timedChanges(t, protocol);
     await otherChanges(t);
+    await changesOfRules(t);
     kubectl('delete', '--kustomize', folder, limit(180));
   });
 }
@@ -125,6 +133,47 @@ async function otherChanges(t: Test): Promise<void> {
   const again = [61, ...range(5, 70)];
   apply(...again.map(service), ...again.flatMap((i) => endpointSlices(i)), ...range(CHANGES).flatMap((i) => endpointSlices(i)), ...[40, 41, 60].flatMap((i) => endpointSlices(i)));
   await equal(t, 'all as in the beginning');
+}
+
+/** A path, and who asks, if anybody is named. */
+const QUESTIONS: readonly (readonly [path: string, user?: string])[] = [['/'], ['/api'], ['/api/items', 'jason'], ['/api/items', 'jane'], ['/exact'], ['/exact/more'], ['/v2/items'], ['/vx/items', 'jason']];
+const REQUESTS: readonly Request[] = [...QUESTIONS.map(([path, user]) => ({ service: http(0), path, headers: user === undefined ? {} : { 'x-user': user } })), { service: http(1), path: '/api', headers: {} }];
+
+/** The same of requests: every question has the answer that the VirtualServices mean. */
+async function requestsEqual(t: Test, what: string): Promise<void> {
+  await equal(t, what);
+  const { name } = (await anyPod()).metadata;
+  const wanted = meaningOfRequests(OWN, REQUESTS);
+  let last: readonly string[] = [];
+  await until(what, PROPAGATION, () => {
+    last = differences(wanted, requestsInMaps(name, OWN, REQUESTS));
+    return last.length === 0 ? true : undefined;
+  }, () => `${last.length} differences: ${last.slice(0, 10).join('\n')}`);
+  t.pass(`${what}: ${wanted.size} requests`);
+}
+
+/** VirtualServices by path and header: made, changed, their endpoints changed, hidden and deleted. */
+async function changesOfRules(t: Test): Promise<void> {
+  await requestsEqual(t, 'requests without rules');
+  const jason = { headers: { 'x-user': { exact: 'jason' } } };
+  const rules = [
+    { match: [{ uri: { prefix: '/api' }, ...jason }], to: { [http(3)]: 1 } },
+    { match: [{ uri: { prefix: '/api/' } }, { uri: { exact: '/exact' } }], to: { [http(4)]: 75, [http(5)]: 25 } },
+    { match: [{ uri: { regex: '/v[0-9]+/.*' } }], to: { [http(6)]: 1 } },
+    { to: { [http(0)]: 1 } },
+  ];
+  apply(routed(http(0), rules));
+  await requestsEqual(t, 'rules by path, header and expression');
+  apply(routed(http(0), [{ match: [jason], to: { [http(7)]: 1 } }, ...rules.slice(1, 3), { to: { [http(0)]: 10, [http(8)]: 90 } }]), routed(http(1), [{ match: [{ uri: { prefix: '/api' } }], to: { [http(2)]: 1 } }, { to: { [http(1)]: 1 } }]));
+  await requestsEqual(t, 'other rules, and of another Service');
+  apply(...withHttp(4, { generation: 4 }), ...withHttp(6, { unready: 3 }));
+  await requestsEqual(t, 'endpoints behind rules');
+  apply(sidecar(OWN, range(9).map(http)));
+  await requestsEqual(t, 'with a Sidecar of the own namespace');
+  send('delete', [sidecar(OWN, []), routed(http(0), []), routed(http(1), [])]);
+  await requestsEqual(t, 'rules deleted');
+  apply(...[4, 6].flatMap((n) => withHttp(n)));
+  await requestsEqual(t, 'all as in the beginning');
 }
 
 /** Kills istiod, changes something, and starts it again: what is in the maps stays, then follows. Only where ../shared/tools made the cluster. */
