@@ -16,6 +16,8 @@ import type { Resources } from './resources.js';
 import { readRoutesInSlices } from './routes.js';
 import type { Routes } from './routes.js';
 import type { RouteTable } from './routeTable.js';
+import { newBudget } from './routing/regex/budget.js';
+import type { Budget } from './routing/regex/budget.js';
 import { whole } from './slices.js';
 import type { Slices } from './slices.js';
 import type { Cluster, Frontend, MeshModel, NotEnforced } from './types.js';
@@ -60,10 +62,11 @@ export function createSlicedBuilder(): (resources: Resources) => Slices<MeshMode
   const listsOf = [lastOnly(itemsOf), lastOnly(itemsOf), lastOnly(itemsOf)] as const;
 
   return function* (resources) {
-    const builtRoutes = yield* routes.update(resources.routes, () => true, makeRoutes);
+    const expressions = newBudget();
+    const builtRoutes = yield* routes.update(resources.routes, () => true, (proto, before) => makeRoutes(proto, before, expressions));
     const meaning = (name: string): ClusterMeaning => meaningOf(name, resources.clusters.get(name));
     const routesOf = (name: string): Routes | undefined => builtRoutes.built.get(name)?.routes;
-    const builtListeners = yield* listeners.update(resources.listeners, (built) => isCurrentListener(built, routesOf, meaning), (proto, before) => makeListener(proto, before, routesOf, meaning));
+    const builtListeners = yield* listeners.update(resources.listeners, (built) => isCurrentListener(built, routesOf, meaning), (proto, before) => makeListener(proto, before, routesOf, meaning, expressions));
     const { frontends, routeTables, doubles } = frontendsOf(builtListeners);
     const hashed = hashedOf(builtListeners, builtRoutes);
     const builtClusters = yield* clusters.update(resources.clusters, (built) => isCurrentCluster(built, resources, hashed), (proto) => makeCluster(proto, resources, hashed));
@@ -153,8 +156,8 @@ function* makeCluster(proto: ClusterProto, resources: Resources, hashed: Readonl
   return { proto, assignment, resolved, bySource, ejected, cluster, notEnforced: [...findings.list(), ...endpointFindings.list()] };
 }
 
-function* makeRoutes(proto: RouteConfiguration, before: BuiltRoutes | undefined): Slices<BuiltRoutes> {
-  const findings = new Findings('route', proto.name);
+function* makeRoutes(proto: RouteConfiguration, before: BuiltRoutes | undefined, expressions: Budget): Slices<BuiltRoutes> {
+  const findings = new Findings('route', proto.name, expressions);
   const routes = yield* readRoutesInSlices(proto, { name: proto.name, prefix: '' }, before?.routes, findings);
   return { proto, routes, notEnforced: findings.list() };
 }
@@ -168,8 +171,8 @@ function isCurrentListener({ routes, meanings }: BuiltListener, routesOf: Routes
   return true;
 }
 
-function* makeListener(proto: Listener, before: BuiltListener | undefined, routesOf: RoutesOf, meaning: MeaningOf): Slices<BuiltListener> {
-  const findings = new Findings('listener', proto.name);
+function* makeListener(proto: Listener, before: BuiltListener | undefined, routesOf: RoutesOf, meaning: MeaningOf, expressions: Budget): Slices<BuiltListener> {
+  const findings = new Findings('listener', proto.name, expressions);
   const routes = new Map<string, Routes | undefined>();
   const meanings = new Map<string, ClusterMeaning>();
   const lookups = {

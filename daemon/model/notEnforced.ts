@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { newBudget } from './routing/regex/budget.js';
+import type { Budget } from './routing/regex/budget.js';
 import type { NotEnforced, ResourceType } from './types.js';
 
 /** More entries of one resource than anyone reads: what is beyond is counted in one. */
@@ -9,6 +11,8 @@ const NOTHING: readonly NotEnforced[] = [];
 
 /** What is found not to be enforced is told to one of these. */
 export interface Listing {
+  /** What regular expressions may still cost in this push; where nothing is left, they are listed. */
+  readonly expressions: Budget;
   /** @param reason one sentence: what is not done and what happens instead. */
   add(feature: string, path: string, reason: string): void;
   /** The same, but one entry a feature and resource, at the first place where it was found. */
@@ -20,13 +24,15 @@ export interface Listing {
  * place where it was found, so that a retry policy on each of a thousand routes is one line.
  */
 export class Findings implements Listing {
+  readonly expressions: Budget;
   readonly #type: ResourceType;
   readonly #resource: string;
   #entries: NotEnforced[] | undefined;
   #once: Map<string, { readonly reason: string; readonly paths: Set<string> }> | undefined;
   #beyond = 0;
 
-  constructor(type: ResourceType, resource: string) {
+  constructor(type: ResourceType, resource: string, expressions: Budget = newBudget()) {
+    this.expressions = expressions;
     this.#type = type;
     this.#resource = resource;
   }

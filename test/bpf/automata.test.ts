@@ -2,6 +2,7 @@
 /** Automata over values of requests: the real hook, held to RE2 itself. */
 import t from 'tap';
 import type { Operation, StepRecord } from '../../daemon/diff/operations.js';
+import { newBudget } from '../../daemon/model/routing/regex/budget.js';
 import { compileRegex } from '../../daemon/model/routing/regex/compile.js';
 import type { Automaton } from '../../daemon/model/routing/regex/automaton.js';
 import { random } from '../daemon/diff/models.js';
@@ -26,7 +27,7 @@ async function routeBy(part: Question, automaton: Automaton, times = 1): Promise
 }
 
 const automatonOf = (regex: string, ascii: boolean): Automaton => {
-  const { automaton } = compileRegex(regex, ascii);
+  const { automaton } = compileRegex(regex, ascii, newBudget());
   if (!automaton) throw new Error(`no automaton: ${regex}`);
   return automaton;
 };
@@ -68,7 +69,7 @@ await t.test('random expressions and texts, as RE2 answers', async (test) => {
   const counts = { yes: 0, no: 0 };
   for (let n = 0; n < 150; ) {
     const regex = anyExpression(below, false);
-    const { automaton } = compileRegex(regex, false);
+    const { automaton } = compileRegex(regex, false, newBudget());
     const engine = automaton && re2(regex);
     if (!engine) continue;
     n += 1;

@@ -60,7 +60,7 @@ export function regexAlternatives({ regex }: RegexMatcher, part: Part, path: str
   const alternatives = reduce(regex, isAscii(part));
   const isExact = alternatives?.every((alternative) => alternative.exact) ?? false;
   if (isExact && alternatives!.length <= MOST_COMPARED) return alternatives!;
-  const compiled = compileRegex(regex, isAscii(part));
+  const compiled = compileRegex(regex, isAscii(part), findings.expressions);
   if (compiled.automaton) return [exact({ op: 'automaton', automaton: compiled.automaton, regex })];
   if (!isExact) findings.add('regex', path, undecided(regex, compiled.refused));
   return alternatives ?? UNTOLD;

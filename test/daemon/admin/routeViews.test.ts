@@ -6,6 +6,7 @@ import type { Applied } from '../../../daemon/applier.js';
 import { createImage, plan } from '../../../daemon/diff/plan.js';
 import type { Counters, L7State } from '../../../daemon/maps/dataplane.js';
 import type { RouteStep, RouteTable } from '../../../daemon/model/routeTable.js';
+import { newBudget } from '../../../daemon/model/routing/regex/budget.js';
 import { compileRegex } from '../../../daemon/model/routing/regex/compile.js';
 import { Kernel } from '../diff/interpreter.js';
 import { endpointCluster, endpoints, frontend, model } from '../diff/models.js';
@@ -23,7 +24,7 @@ const steps: readonly RouteStep[] = [
   { op: 'default', why: 'undecidable' },
   { op: 'target', target: { kind: 'cluster', cluster: 'a' } },
   { op: 'target', target: { kind: 'split', clusters: [{ cluster: 'a', weight: 80 }, { cluster: 'b', weight: 20 }] } },
-  { op: 'automaton', automaton: compileRegex('/[^/]+', true).automaton!, regex: '/[^/]+', then: 12, otherwise: 13, unsure: 13 },
+  { op: 'automaton', automaton: compileRegex('/[^/]+', true, newBudget()).automaton!, regex: '/[^/]+', then: 12, otherwise: 13, unsure: 13 },
   { op: 'default', why: 'no_route' },
   { op: 'default', why: 'undecidable' },
 ];

@@ -4,6 +4,7 @@ import t from 'tap';
 import { createImage, plan, type Image } from '../../../daemon/diff/plan.js';
 import type { Operation, StepRecord } from '../../../daemon/diff/operations.js';
 import type { RouteProgram, RouteTable } from '../../../daemon/model/routeTable.js';
+import { newBudget } from '../../../daemon/model/routing/regex/budget.js';
 import { compileRegex } from '../../../daemon/model/routing/regex/compile.js';
 import type { MeshModel } from '../../../daemon/model/types.js';
 import { Kernel } from './interpreter.js';
@@ -17,7 +18,7 @@ const web = frontend('10.0.0.1', { kind: 'pass', reason: 'passthrough' }, 'l', 8
 const matching = (regex: string): RouteProgram => ({
   steps: [
     { op: 'field', field: 'path', then: 1, otherwise: 3 },
-    { op: 'automaton', automaton: compileRegex(regex, true).automaton!, regex, then: 2, otherwise: 3, unsure: 4 },
+    { op: 'automaton', automaton: compileRegex(regex, true, newBudget()).automaton!, regex, then: 2, otherwise: 3, unsure: 4 },
     { op: 'target', target: { kind: 'cluster', cluster: 'a' } },
     { op: 'default', why: 'no_route' },
     { op: 'default', why: 'undecidable' },
@@ -102,8 +103,8 @@ t.test('what an unclean stop leaves: an automaton that no step runs, a step with
   const kernel = new Kernel();
   const to = mesh('/[ab]+');
   step(kernel, createImage(), to);
-  kernel.apply({ op: 'put', map: 'km_automaton', key: 77, value: compileRegex('/x+', true).automaton! });
-  kernel.apply({ op: 'put', map: 'km_automaton', key: 78, value: compileRegex('/[ab]+', true).automaton! });
+  kernel.apply({ op: 'put', map: 'km_automaton', key: 77, value: compileRegex('/x+', true, newBudget()).automaton! });
+  kernel.apply({ op: 'put', map: 'km_automaton', key: 78, value: compileRegex('/[ab]+', true, newBudget()).automaton! });
   const { image } = step(kernel, createImage(kernel.contents()), to);
   t.equal(stored(kernel), 1);
   t.equal(image.nextIds.automaton, 79, 'no id is given out twice');

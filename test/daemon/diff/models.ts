@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { REASON_NUMBER } from '../../../daemon/diff/reasons.js';
 import type { HostDomain, RouteProgram, RouteStep, RouteTable } from '../../../daemon/model/routeTable.js';
+import { newBudget } from '../../../daemon/model/routing/regex/budget.js';
 import { compileRegex } from '../../../daemon/model/routing/regex/compile.js';
 import { frontendKey } from '../../../daemon/model/types.js';
 import type { Cluster, Endpoint, Frontend, MeshModel, Target } from '../../../daemon/model/types.js';
@@ -80,7 +81,7 @@ function randomProgram(below: (n: number) => number, clusters: readonly string[]
   if (below(2) === 0) return { steps: [end()] };
   if (below(3) === 0) {
     const regex = ['/p?', '/(p|q)', '/[^q]+'][below(3)]!;
-    const { automaton } = compileRegex(regex, true);
+    const { automaton } = compileRegex(regex, true, newBudget());
     return { steps: [{ op: 'field', field: 'path', then: 1, otherwise: 3 }, { op: 'automaton', automaton: automaton!, regex, then: 2, otherwise: 3, unsure: 4 }, end(), end(), { op: 'default', why: 'undecidable' }] };
   }
   const question = { op: 'compare', bytes: Buffer.from(['/p', '/q'][below(2)]!), offset: 0, fromEnd: false, ignoreCase: false } as const;

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import t from 'tap';
 import type { MapContents, Operation, StepRecord } from '../../../daemon/diff/operations.js';
 import { DataplaneError } from '../../../daemon/maps/dataplane.js';
+import { newBudget } from '../../../daemon/model/routing/regex/budget.js';
 import { compileRegex } from '../../../daemon/model/routing/regex/compile.js';
 import { enterSandbox } from '../../helpers/sandbox.js';
 import { cluster, endpointId, frontend, split } from '../../bpf/mesh.js';
@@ -55,7 +56,7 @@ const STEPS: readonly StepRecord[] = [
 ];
 
 /** A small one, and a large one. */
-const AUTOMATA = ['a', '\\d{3}-(\\w+-){2}[^/]*'].map((regex) => compileRegex(regex, false).automaton!);
+const AUTOMATA = ['a', '\\d{3}-(\\w+-){2}[^/]*'].map((regex) => compileRegex(regex, false, newBudget()).automaton!);
 
 const ROUTES: readonly Operation[] = [
   ...STEPS.map((value, index): Operation => ({ op: 'put', map: 'km_step', key: { program: 5, index }, value })),

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { spend } from './budget.js';
+import type { Budget } from './budget.js';
 import { Refused } from './instructions.js';
 import type { Assertion, Instruction, Instructions } from './instructions.js';
 
@@ -31,10 +33,16 @@ const SIDES: readonly Side[] = Array.from({ length: 256 }, (_, byte) => {
  * The subset construction. What an assertion is about is on both sides of its place, so it stays in a state until the next byte, or
  * the end, is known.
  *
+ * @param budget what it took is taken from it, also when it is refused.
  * @throws Refused when it takes too many states or too long, in a unit that is not time.
  */
-export function determinize(instructions: Instructions): Table {
-  return new Construction(instructions).run();
+export function determinize(instructions: Instructions, budget: Budget): Table {
+  const construction = new Construction(instructions);
+  try {
+    return construction.run();
+  } finally {
+    spend(budget, construction.work);
+  }
 }
 
 /** Instructions that wait for a byte, for what follows, or that match; and what stands before them, where that matters. */
@@ -62,6 +70,11 @@ class Construction {
     const { classes, examples } = classesOf(list);
     this.#classes = classes;
     this.#examples = examples;
+  }
+
+  /** Instructions that were looked at. */
+  get work(): number {
+    return this.#work;
   }
 
   run(): Table {

@@ -2,17 +2,18 @@
 import t from 'tap';
 import { automatonKey, MOST_CELLS, MOST_STATES } from '../../../../daemon/model/routing/regex/automaton.js';
 import type { Automaton } from '../../../../daemon/model/routing/regex/automaton.js';
+import { newBudget } from '../../../../daemon/model/routing/regex/budget.js';
 import { compileRegex } from '../../../../daemon/model/routing/regex/compile.js';
 import { re2 } from '../../../helpers/re2.js';
 import { accepts } from './walk.js';
 
 const automatonOf = (regex: string, ascii = true): Automaton => {
-  const { automaton } = compileRegex(regex, ascii);
+  const { automaton } = compileRegex(regex, ascii, newBudget());
   if (!automaton) throw new Error(`no automaton: ${regex}`);
   return automaton;
 };
 const size = (regex: string, ascii = true): string => {
-  const compiled = compileRegex(regex, ascii);
+  const compiled = compileRegex(regex, ascii, newBudget());
   return compiled.automaton ? `${compiled.automaton.states}x${compiled.automaton.width}` : compiled.refused;
 };
 
