@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createImage, planInSlices, type Image } from './diff/plan.js';
-import type { MapContents, Operation } from './diff/operations.js';
+import { countOf, type MapContents, type PlannedOperation } from './diff/operations.js';
 import type { Logger } from './log.js';
 import type { DataplaneError } from './maps/errors.js';
 import { createSlicedBuilder } from './model/build.js';
@@ -15,7 +15,7 @@ import type { Complete } from './xds/source.js';
 /** The part of the data plane that the applier needs. */
 export interface MapWriter {
   read(): MapContents;
-  apply(operations: readonly Operation[]): Promise<void>;
+  apply(operations: readonly PlannedOperation[]): Promise<void>;
   /** Automata that the maps take. */
   readonly mostAutomata: number;
 }
@@ -185,7 +185,7 @@ export class Applier {
     const { operations, image, notEnforced } = await inSlices(work);
     await this.#maps.apply(operations);
     this.#image = image;
-    return { operations: operations.length, notEnforced };
+    return { operations: countOf(operations), notEnforced };
   }
 
   /** The programs of the other layout are gone: what only they used goes, too. */

@@ -60,7 +60,7 @@ const table = {
   'max-route-tables': size('Route tables (map km_routes)', 4096),
   'max-virtual-hosts': size('Virtual hosts of all route tables (map km_vhost)', 65536),
   'max-domains': size('Host names of all virtual hosts, and as many with a wildcard (maps km_domain, km_wild)', 262144),
-  'max-route-steps': size('Steps of the routes of all virtual hosts (map km_step)', 524288),
+  'max-route-steps': size('Steps of the routes of all virtual hosts (map km_step)', 1048576),
   'max-pods': size('Pods in the mesh (map km_pod)', 4096),
   'max-automata': size('Regular expressions of all routes that are no simple comparisons (map km_automaton)', 4096),
   check: { choices: ['files', 'connect'] as const, describe: 'Print as JSON whether the address, root certificate and token of the control plane can be used, and with connect what it answers; then end' },

@@ -29,7 +29,7 @@ async function measure(services: number): Promise<string> {
   const ways: Way[] = [];
   const missing: string[] = [];
   try {
-    await control.connected();
+    await daemon.during(control.connected());
     control.serve(control.pack(makeMesh(services, 1)));
     await daemon.line((line) => isApplied(line) && (line.frontends ?? 0) > services, 0);
     ways.push(way('direct', program, [], pods(services), ENDPOINT_PORT), way('kmesh', program, inCgroup, vips(services), TCP_PORT));

@@ -59,9 +59,19 @@ export class Daemon {
     for (;;) {
       const found = this.#lines.slice(from).find(match);
       if (found) return found;
-      if (this.#process.exitCode !== null) throw new Error(`kmesh-daemon ended with ${this.#process.exitCode}: ${this.#lines.slice(-5).map(({ msg }) => msg).join('; ')}`);
+      if (this.#process.exitCode !== null) throw this.#end();
       await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
+  }
+
+  /** Resolves with `what`, unless the daemon ends before. */
+  async during<T>(what: Promise<T>): Promise<T> {
+    const ended = once(this.#process, 'exit').then(() => Promise.reject(this.#end()));
+    return Promise.race([what, ended]);
+  }
+
+  #end(): Error {
+    return new Error(`kmesh-daemon ended with ${this.#process.exitCode}: ${this.#lines.slice(-5).map(({ msg }) => msg).join('; ')}`);
   }
 
   /** Lines of applied configurations from `from` on. */

@@ -44,7 +44,7 @@
 #define KM_MAX_DOMAINS 262144
 #endif
 #ifndef KM_MAX_STEPS
-#define KM_MAX_STEPS 524288
+#define KM_MAX_STEPS 1048576
 #endif
 #ifndef KM_MAX_AUTOMATA
 #define KM_MAX_AUTOMATA 4096

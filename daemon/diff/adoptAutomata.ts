@@ -26,7 +26,7 @@ function usesOf(tables: ReadonlyMap<string, RouteTableImage>): Map<number, numbe
   const uses = new Map<number, number>();
   for (const { vhosts } of tables.values()) {
     for (const { program } of vhosts.values()) {
-      for (const step of program.steps) if (step?.op === 'automaton') uses.set(step.automaton, (uses.get(step.automaton) ?? 0) + 1);
+      for (const step of program.steps.list()) if (step?.op === 'automaton') uses.set(step.automaton, (uses.get(step.automaton) ?? 0) + 1);
     }
   }
   return uses;

@@ -2,6 +2,7 @@
 import type { HostDomain } from '../model/routeTable.js';
 import type { ProgramImage, RouteTableImage, Table, VhostImage } from './image.js';
 import type { DomainRecordKey, MapContents, Operation, SplitRecord, StepRecord, VhostRecord } from './operations.js';
+import { adoptedSteps } from './stepTable.js';
 
 /** Takes the slots of a split out of what is left of them; empty when they are not all there. */
 export type TakeSplit = (id: number, n: number) => Table<SplitRecord>;
@@ -31,7 +32,7 @@ export function adoptRouteTables(contents: MapContents, nameOf: NameOf, takeSpli
 }
 
 /** Of a virtual host that domains lead to and that is not there. */
-const NO_PROGRAM: ProgramImage = { id: 0, steps: [], splits: new Map(), clusters: [], roomless: [], source: undefined };
+const NO_PROGRAM: ProgramImage = { id: 0, steps: adoptedSteps([]), splits: new Map(), clusters: [], roomless: [], source: undefined };
 
 const addTo = <K, V>(lists: Map<K, V[]>, key: K, value: V): void => void lists.set(key, [...(lists.get(key) ?? []), value]);
 
@@ -59,12 +60,12 @@ function adoptProgram({ program, n }: VhostRecord, found: ReadonlyMap<number, St
   if (!whole) for (const index of found.keys()) orphans.push({ op: 'delete', map: 'km_step', key: { program, index } });
   const splits = new Map<number, Table<SplitRecord>>();
   for (const step of steps) if (step?.op === 'target' && step.kind === 'split') splits.set(step.target, takeSplit(step.target, step.n));
-  return { id: program, steps, splits, clusters: [], roomless: [], source: undefined };
+  return { id: program, steps: adoptedSteps(steps), splits, clusters: [], roomless: [], source: undefined };
 }
 
 function entriesOf({ id, steps, splits }: ProgramImage): Operation[] {
   const slots = [...splits].flatMap(([splitId, table]) => table.map((_, index): Operation => ({ op: 'delete', map: 'km_split', key: { splitId, index } })));
-  return [...steps.map((_, index): Operation => ({ op: 'delete', map: 'km_step', key: { program: id, index } })), ...slots];
+  return [...steps.list().map((_, index): Operation => ({ op: 'delete', map: 'km_step', key: { program: id, index } })), ...slots];
 }
 
 /** Domains by table and by virtual host. */

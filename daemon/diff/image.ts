@@ -3,7 +3,7 @@ import type { HostDomain, RouteProgram, RouteTable } from '../model/routeTable.j
 import type { Cluster, Frontend, MeshModel } from '../model/types.js';
 import type { AutomatonImage } from './automata.js';
 import type { NamedIds, NextIds } from './ids.js';
-import type { ClusterRecord, FrontendRecord, FrontendRecordKey, Operation, SlotRecord, SplitRecord, StepRecord } from './operations.js';
+import type { ClusterRecord, FrontendRecord, FrontendRecordKey, Operation, SlotRecord, SplitRecord, StepTable } from './operations.js';
 
 /** A table of slots as the kernel holds it; undefined where a slot is missing (only after an unclean stop). */
 export type Table<T> = readonly (T | undefined)[];
@@ -38,7 +38,7 @@ export interface FrontendImage {
 /** The steps of a virtual host, under an id of their own. */
 export interface ProgramImage {
   readonly id: number;
-  readonly steps: Table<StepRecord>;
+  readonly steps: StepTable;
   /** Slots of the splits that its steps lead to, by split id. */
   readonly splits: ReadonlyMap<number, Table<SplitRecord>>;
   /** Stored names of the clusters that it leads to; empty when it was adopted. */

@@ -164,6 +164,39 @@ export type Operation =
   /** Wait until no program run that began before this point is still going (an RCU grace period). */
   | { readonly op: 'barrier' };
 
+/** The steps of a program as the kernel holds them; undefined where one is missing (only after an unclean stop). */
+export interface StepTable {
+  readonly length: number;
+  /** May be made anew each time. */
+  list(): readonly (StepRecord | undefined)[];
+}
+
+/** All steps of a program: as operations by themselves those of 300,000 routes take more memory than all else. */
+export type PlannedOperation = Operation | { readonly op: 'put program' | 'delete program'; readonly program: number; readonly steps: StepTable };
+
+/** The operations one by one. */
+export function* singly(operations: Iterable<PlannedOperation>): Generator<Operation, void, void> {
+  for (const operation of operations) {
+    if (!('steps' in operation)) {
+      yield operation;
+      continue;
+    }
+    const { op, program } = operation;
+    for (const [index, value] of operation.steps.list().entries()) {
+      if (op === 'delete program') {
+        if (value) yield { op: 'delete', map: 'km_step', key: { program, index } };
+      } else if (value) yield { op: 'put', map: 'km_step', key: { program, index }, value };
+    }
+  }
+}
+
+/** How many operations these are. */
+export function countOf(operations: readonly PlannedOperation[]): number {
+  let count = 0;
+  for (const operation of operations) count += 'steps' in operation ? operation.steps.length : 1;
+  return count;
+}
+
 /**
  * Everything that the maps hold, decoded: what maps/ reads back after a restart, and what diff/ keeps as
  * its picture of the kernel between two changes.

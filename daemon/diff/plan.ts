@@ -10,7 +10,7 @@ import { IdAllocator, NO_NAMED_IDS } from './ids.js';
 import type { ClusterImage, FrontendImage, Image, ListenerImage, RouteTableImage } from './image.js';
 import { ListenerTable } from './listeners.js';
 import { storedName } from './names.js';
-import type { Operation } from './operations.js';
+import { singly, type Operation, type PlannedOperation } from './operations.js';
 import { planRouteTables, type PlannedRouteTables } from './routeTableSet.js';
 import { Schedule } from './schedule.js';
 import type { ClusterIds } from './splits.js';
@@ -27,9 +27,9 @@ export interface Sweep {
   readonly shared: boolean;
 }
 
-export interface Plan {
+export interface Plan<O = PlannedOperation> {
   /** To be carried out in order. */
-  readonly operations: Operation[];
+  readonly operations: O[];
   /** What the maps hold afterwards. */
   readonly image: Image;
   /** What is left out because a map has no room for it. */
@@ -58,8 +58,9 @@ interface Work {
  *
  * @throws RangeError when the ids of a kind are used up.
  */
-export function plan(image: Image, model: MeshModel, options: PlanOptions): Plan {
-  return whole(planInSlices(image, model, options));
+export function plan(image: Image, model: MeshModel, options: PlanOptions): Plan<Operation> {
+  const planned = whole(planInSlices(image, model, options));
+  return { ...planned, operations: [...singly(planned.operations)] };
 }
 
 /** The same in slices. Neither image nor model changes by it. */

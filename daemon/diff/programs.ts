@@ -9,6 +9,7 @@ import type { SplitKey, SplitRecord, StepRecord, TargetRecord } from './operatio
 import { REASON_NUMBER } from './reasons.js';
 import type { Schedule } from './schedule.js';
 import { planSplit, removeSplit, sameSplit, splitRecords, withoutClusters, type ClusterIds } from './splits.js';
+import { adoptedSteps, hasIds, WrittenSteps } from './stepTable.js';
 
 /** What is needed to plan programs: the ids that the clusters have now, and which of them are others than before. */
 export interface ProgramWork {
@@ -28,32 +29,48 @@ export interface ProgramWork {
  */
 export function planProgram(work: ProgramWork, before: ProgramImage | undefined, program: RouteProgram, inPlace: boolean): ProgramImage {
   if (before && isCurrent(before, program, work)) return before;
-  const targets = splitsOf(program, work.clusterIds);
-  const clusters = [...new Set(program.steps.flatMap((step) => (step.op === 'target' ? clustersOf(step.target).map(storedName) : [])))];
-  if (before && sameSteps(before, program, targets, work)) {
-    const changed = changedSlots(before, targets);
+  const { steps } = program;
+  const targets = splitsOf(steps, work.clusterIds);
+  const clusters = [...new Set(steps.flatMap((step) => (step.op === 'target' ? clustersOf(step.target).map(storedName) : [])))];
+  const held = before?.steps.list();
+  if (before && held && sameSteps(before, held, steps, targets, work)) {
+    const changed = changedSlots(before, held, targets);
     if (inPlace || changed.length === 0) {
       for (const [key, slot] of changed) work.schedule.split(key, slot);
-      return { ...before, splits: heldSplits(before, targets), clusters, roomless: roomless(program, work.automata), source: program };
+      const same = new WrittenSteps(program, ownSteps(steps, (_, index) => held[index]!), steps.length);
+      return { ...before, steps: same, splits: heldSplits(held, targets), clusters, roomless: roomless(steps, work.automata), source: program };
     }
   }
+  return writeProgram(work, program, steps, targets, clusters);
+}
+
+type Targets = ReadonlyMap<number, readonly SplitRecord[]>;
+
+function writeProgram(work: ProgramWork, program: RouteProgram, steps: readonly RouteStep[], targets: Targets, clusters: readonly string[]): ProgramImage {
   const id = work.ids.take('program');
   const splits = new Map<number, Table<SplitRecord>>();
-  const steps = program.steps.map((step, index): StepRecord => {
+  const own = ownSteps(steps, (step, index): StepRecord => {
     if (step.op === 'automaton') return automatonRecord(step, work.automata.take(step.automaton));
-    if (step.op !== 'target') return step;
     const slots = targets.get(index);
     const split = slots && planSplit((key, value) => work.schedule.split(key, value), work.ids, undefined, slots);
     if (split) splits.set(split.id, split.slots);
     return { op: 'target', ...targetRecord(step, split?.id ?? 0, slots?.length ?? 0, work.clusterIds) };
   });
-  steps.forEach((step, index) => work.schedule.step({ program: id, index }, step));
-  return { id, steps, splits, clusters, roomless: roomless(program, work.automata), source: program };
+  const written = new WrittenSteps(program, own, steps.length);
+  work.schedule.program(id, written);
+  return { id, steps: written, splits: splits.size === 0 ? NO_SPLITS : splits, clusters, roomless: roomless(steps, work.automata), source: program };
 }
 
+/** What stands for the steps that have ids in them. */
+const ownSteps = (steps: readonly RouteStep[], record: (step: StepWithIds, index: number) => StepRecord): StepRecord[] =>
+  steps.flatMap((step, index) => (hasIds(step) ? [record(step, index)] : []));
+
+/** Most programs have none, and there are thousands of them. */
+const NO_SPLITS: ProgramImage['splits'] = new Map();
+
 export function removeProgram({ schedule, automata }: Pick<ProgramWork, 'schedule' | 'automata'>, { id, steps, splits }: ProgramImage): void {
-  steps.forEach((step, index) => step && schedule.removeStep({ program: id, index }));
-  for (const step of steps) if (step?.op === 'automaton') automata.leave(step.automaton);
+  schedule.removeProgram(id, steps);
+  for (const step of steps.list()) if (step?.op === 'automaton') automata.leave(step.automaton);
   for (const [splitId, slots] of splits) removeSplit(schedule, { id: splitId, slots });
 }
 
@@ -66,11 +83,12 @@ export function programWithoutClusters({ schedule, ids, automata }: ProgramWork,
     });
   }
   const leads = (step: StepRecord | undefined): boolean => step?.op === 'target' && step.kind === 'cluster' && gone.has(step.target);
-  if (!before.steps.some(leads)) return { ...before, splits };
+  const held = before.steps.list();
+  if (!held.some(leads)) return { ...before, splits };
   const id = ids.take('program');
-  const steps = before.steps.map((step) => (step?.op === 'target' && leads(step) ? { ...step, target: 0 } : step));
-  steps.forEach((step, index) => step && schedule.step({ program: id, index }, step));
-  for (const step of steps) if (step?.op === 'automaton') automata.share(step.automaton);
+  const steps = adoptedSteps(held.map((step) => (step?.op === 'target' && leads(step) ? { ...step, target: 0 } : step)));
+  schedule.program(id, steps);
+  for (const step of held) if (step?.op === 'automaton') automata.share(step.automaton);
   removeProgram({ schedule, automata }, { ...before, splits: new Map() });
   return { ...before, id, steps, splits };
 }
@@ -81,7 +99,7 @@ function isCurrent({ source, clusters, roomless }: ProgramImage, program: RouteP
 }
 
 /** The slots that the splits of a program are to have, by the step that leads there. */
-function splitsOf({ steps }: RouteProgram, clusterIds: ClusterIds): Map<number, SplitRecord[]> {
+function splitsOf(steps: readonly RouteStep[], clusterIds: ClusterIds): Map<number, SplitRecord[]> {
   const splits = new Map<number, SplitRecord[]>();
   for (const [index, step] of steps.entries()) {
     if (step.op === 'target' && step.target.kind === 'split') splits.set(index, splitRecords(step.target, clusterIds));
@@ -89,6 +107,7 @@ function splitsOf({ steps }: RouteProgram, clusterIds: ClusterIds): Map<number, 
   return splits;
 }
 
+type StepWithIds = Extract<RouteStep, { readonly op: 'target' | 'automaton' }>;
 type TargetStep = Extract<RouteStep, { readonly op: 'target' }>;
 
 function targetRecord({ target }: TargetStep, splitId: number, n: number, clusterIds: ClusterIds): TargetRecord {
@@ -107,14 +126,16 @@ function automatonRecord({ then, otherwise, unsure }: AutomatonRouteStep, id: nu
   return id === undefined ? { op: 'length', is: 'at_least', bytes: 0, then: unsure, otherwise: unsure } : { op: 'automaton', then, otherwise, automaton: id };
 }
 
-const roomless = ({ steps }: RouteProgram, automata: AutomatonTable): string[] => steps.flatMap((step) => (step.op === 'automaton' && automata.idOf(step.automaton) === undefined ? [step.regex] : []));
+const roomless = (steps: readonly RouteStep[], automata: AutomatonTable): string[] => steps.flatMap((step) => (step.op === 'automaton' && automata.idOf(step.automaton) === undefined ? [step.regex] : []));
+
+type HeldSteps = readonly (StepRecord | undefined)[];
 
 /** Whether the maps hold these steps already, but for the weights of splits. */
-function sameSteps(before: ProgramImage, { steps }: RouteProgram, targets: ReadonlyMap<number, readonly SplitRecord[]>, { clusterIds, automata }: ProgramWork): boolean {
+function sameSteps(before: ProgramImage, written: HeldSteps, steps: readonly RouteStep[], targets: Targets, { clusterIds, automata }: ProgramWork): boolean {
   return (
-    before.steps.length === steps.length &&
+    written.length === steps.length &&
     steps.every((step, index) => {
-      const held = before.steps[index];
+      const held = written[index];
       if (step.op === 'automaton') return held !== undefined && sameAutomatonStep(held, step, automata);
       if (step.op !== 'target') return held !== undefined && sameStep(held, step);
       const slots = targets.get(index);
@@ -130,18 +151,18 @@ function sameAutomatonStep(held: StepRecord, step: AutomatonRouteStep, automata:
   return (id !== undefined || !automata.hasRoom) && sameStep(held, automatonRecord(step, id));
 }
 
-const splitAt = ({ steps }: ProgramImage, index: number): number => (steps[index] as TargetRecord).target;
+const splitAt = (held: HeldSteps, index: number): number => (held[index] as TargetRecord).target;
 
-function changedSlots(before: ProgramImage, targets: ReadonlyMap<number, readonly SplitRecord[]>): [SplitKey, SplitRecord][] {
+function changedSlots(before: ProgramImage, held: HeldSteps, targets: Targets): [SplitKey, SplitRecord][] {
   return [...targets].flatMap(([step, wanted]) => {
-    const splitId = splitAt(before, step);
-    const held = before.splits.get(splitId)!;
-    return wanted.flatMap((slot, index): [SplitKey, SplitRecord][] => (sameSplit(held[index], slot) ? [] : [[{ splitId, index }, slot]]));
+    const splitId = splitAt(held, step);
+    const slots = before.splits.get(splitId)!;
+    return wanted.flatMap((slot, index): [SplitKey, SplitRecord][] => (sameSplit(slots[index], slot) ? [] : [[{ splitId, index }, slot]]));
   });
 }
 
-function heldSplits(before: ProgramImage, targets: ReadonlyMap<number, readonly SplitRecord[]>): Map<number, Table<SplitRecord>> {
-  return new Map([...targets].map(([step, slots]) => [splitAt(before, step), slots]));
+function heldSplits(held: HeldSteps, targets: Targets): ProgramImage['splits'] {
+  return targets.size === 0 ? NO_SPLITS : new Map([...targets].map(([step, slots]) => [splitAt(held, step), slots]));
 }
 
 /** Records are flat, and all that is not a number or a text in them is bytes. */

@@ -8,13 +8,13 @@ import type {
   FrontendRecordKey,
   NameKey,
   Operation,
+  PlannedOperation,
   RoutesRecord,
   SlotKey,
   SlotRecord,
   SplitKey,
   SplitRecord,
-  StepKey,
-  StepRecord,
+  StepTable,
   VhostRecord,
 } from './operations.js';
 
@@ -32,7 +32,7 @@ export class Schedule {
   readonly #clusters: Operation[] = [];
   readonly #splits: Operation[] = [];
   readonly #automata: Operation[] = [];
-  readonly #steps: Operation[] = [];
+  readonly #programs: PlannedOperation[] = [];
   readonly #vhosts: Operation[] = [];
   readonly #domains: Operation[] = [];
   readonly #routes: Operation[] = [];
@@ -44,7 +44,7 @@ export class Schedule {
   readonly #oldRoutes: Operation[] = [];
   readonly #oldDomains: Operation[] = [];
   readonly #oldVhosts: Operation[] = [];
-  readonly #oldSteps: Operation[] = [];
+  readonly #oldPrograms: PlannedOperation[] = [];
   readonly #oldAutomata: Operation[] = [];
   readonly #oldSplits: Operation[] = [];
   readonly #oldClusters: Operation[] = [];
@@ -87,8 +87,8 @@ export class Schedule {
     this.#automata.push({ op: 'put', map: 'km_automaton', key: id, value });
   }
 
-  step(key: StepKey, value: StepRecord): void {
-    this.#steps.push({ op: 'put', map: 'km_step', key, value });
+  program(program: number, steps: StepTable): void {
+    this.#programs.push({ op: 'put program', program, steps });
   }
 
   vhost(id: number, value: VhostRecord): void {
@@ -135,8 +135,8 @@ export class Schedule {
     this.#oldVhosts.push({ op: 'delete', map: 'km_vhost', key: id });
   }
 
-  removeStep(key: StepKey): void {
-    this.#oldSteps.push({ op: 'delete', map: 'km_step', key });
+  removeProgram(program: number, steps: StepTable): void {
+    this.#oldPrograms.push({ op: 'delete program', program, steps });
   }
 
   removeAutomaton(id: number): void {
@@ -168,16 +168,16 @@ export class Schedule {
    * @param ids after this plan.
    * @param keep retains counters and names, which programs with other maps may use.
    */
-  finish(missing: readonly Operation[], orphans: readonly Operation[], ids: IdAllocator, keep: boolean): { operations: Operation[]; retained: Operation[] } {
+  finish(missing: readonly Operation[], orphans: readonly Operation[], ids: IdAllocator, keep: boolean): { operations: PlannedOperation[]; retained: Operation[] } {
     const nextIds = ids.next;
-    const routes = [this.#splits, this.#automata, this.#steps, this.#vhosts, this.#domains, this.#routes, this.#withdrawnDomains];
+    const routes = [this.#splits, this.#automata, this.#programs, this.#vhosts, this.#domains, this.#routes, this.#withdrawnDomains];
     const frontends = [this.#frontendSplits, this.#frontends, this.#withdrawn];
     const written = [this.#names, missing, this.#states, this.#slots, this.#clusters, ...routes, ...frontends, this.#emptied].flat();
-    const oldRoutes = [this.#oldRoutes, this.#oldDomains, this.#oldVhosts, this.#oldSteps, this.#oldAutomata];
+    const oldRoutes = [this.#oldRoutes, this.#oldDomains, this.#oldVhosts, this.#oldPrograms, this.#oldAutomata];
     const left = orphans.filter((operation) => !isRevived(operation, ids));
     const old = [...oldRoutes, this.#oldSplits, this.#oldClusters, this.#oldSlots, this.#oldStates, this.#oldNames, left].flat();
-    const retained = old.filter((operation) => removesLastId(operation, nextIds) || (keep && isShared(operation)));
-    const staying = new Set(retained);
+    const retained = old.filter((operation): operation is Operation => removesLastId(operation, nextIds) || (keep && isShared(operation)));
+    const staying = new Set<PlannedOperation>(retained);
     const removed = retained.length === 0 ? old : old.filter((operation) => !staying.has(operation));
     return { operations: removed.length === 0 ? written : [...written, { op: 'barrier' }, ...removed], retained };
   }
@@ -187,7 +187,7 @@ export class Schedule {
  * The counters of the id that was given out last stay until a higher one is there: after a restart the maps are all
  * that tells which ids were given out, and a socket that outlives its endpoint must not count for another one.
  */
-function removesLastId(operation: Operation, nextIds: NextIds): boolean {
+function removesLastId(operation: PlannedOperation, nextIds: NextIds): boolean {
   if (operation.op !== 'delete') return false;
   if (operation.map === 'km_listener_state') return operation.key === nextIds.listener - 1;
   if (operation.map === 'km_cluster_state') return operation.key === nextIds.cluster - 1;
@@ -205,7 +205,7 @@ function isRevived(operation: Operation, { revived }: IdAllocator): boolean {
 }
 
 /** Counters and names are the same maps in every layout. */
-const isShared = (operation: Operation): boolean => operation.op !== 'barrier' && (operation.map === 'km_name' || operation.map.endsWith('_state'));
+const isShared = (operation: PlannedOperation): boolean => 'map' in operation && (operation.map === 'km_name' || operation.map.endsWith('_state'));
 
 const FULL_LENGTH = { 4: 32, 6: 128 } as const;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { MapContents, MapName, Operation } from '../diff/operations.js';
+import type { MapContents, MapName, PlannedOperation } from '../diff/operations.js';
 import { attachHooks, type AttachedHook } from './attach.js';
 import { learnNetnsCookie } from './learn.js';
 import { forgetFailures, readFailures, type Failures } from './failures.js';
@@ -151,7 +151,7 @@ export class Dataplane {
   }
 
   /** Writes to the maps, in order. After an error `read` tells what was done. @throws DataplaneError */
-  apply(operations: readonly Operation[]): Promise<void> {
+  apply(operations: readonly PlannedOperation[]): Promise<void> {
     return applyOperations(this.#loaded.maps, operations);
   }
 

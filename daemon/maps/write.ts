@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { MapName, Operation } from '../diff/operations.js';
+import { singly, type MapName, type Operation, type PlannedOperation } from '../diff/operations.js';
 import type { Codec } from './codec.js';
 import { DataplaneError } from './errors.js';
 import { gracePeriod } from './gracePeriod.js';
@@ -20,36 +20,34 @@ type Write = Exclude<Operation, { op: 'barrier' }>;
  * @throws DataplaneError KM_MAP_FULL, KM_MAP_ACCESS. The operations before it are done, and perhaps a part of its
  *   batch: read the maps to know what is true. Since operations are ordered, connections meet no hole.
  */
-export async function applyOperations(maps: Maps, operations: readonly Operation[]): Promise<void> {
+export async function applyOperations(maps: Maps, operations: Iterable<PlannedOperation>): Promise<void> {
   let began = performance.now();
-  for (let from = 0; from < operations.length; ) {
-    const first = operations[from]!;
-    if (first.op === 'barrier') {
-      await gracePeriod();
-      from += 1;
-      continue;
-    }
-    const to = endOfRun(operations, from, first);
-    const run = operations.slice(from, to) as Write[];
-    if (first.op === 'put') put(maps[first.map], first.map, run);
-    else remove(maps[first.map], first.map, run);
-    from = to;
+  for (const run of runsOf(singly(operations))) {
+    const first = run[0]!;
+    if (first.op === 'barrier') await gracePeriod();
+    else if (first.op === 'put') put(maps[first.map], first.map, run as Write[]);
+    else remove(maps[first.map], first.map, run as Write[]);
     if (performance.now() - began < SLICE_MS) continue;
     await nextTurn();
     began = performance.now();
   }
 }
 
-/** Index behind the operations from `from` on that do the same to the same map, at most BATCH. */
-function endOfRun(operations: readonly Operation[], from: number, first: Write): number {
-  let to = from + 1;
-  while (to < operations.length && to - from < BATCH) {
-    const operation = operations[to]!;
-    if (operation.op !== first.op || operation.map !== first.map) break;
-    to += 1;
+/** Neighbours that do the same to the same map, at most BATCH; a barrier is one by itself. */
+function* runsOf(operations: Iterable<Operation>): Generator<readonly Operation[], void, void> {
+  let run: Operation[] = [];
+  for (const operation of operations) {
+    const [first] = run;
+    if (first && (run.length === BATCH || !goesWith(operation, first))) {
+      yield run;
+      run = [];
+    }
+    run.push(operation);
   }
-  return to;
+  if (run.length > 0) yield run;
 }
+
+const goesWith = (operation: Operation, first: Operation): boolean => operation.op !== 'barrier' && first.op === operation.op && first.map === operation.map;
 
 /**
  * The one place where a map's name stands for the types of its keys and values: RECORDS holds the codecs that

@@ -3,7 +3,6 @@ import { Cluster_DiscoveryType } from '../proto/envoy/config/cluster/v3/cluster.
 import type { Cluster as ClusterProto } from '../proto/envoy/config/cluster/v3/cluster.js';
 import type { ClusterLoadAssignment } from '../proto/envoy/config/endpoint/v3/endpoint.js';
 import type { Listener } from '../proto/envoy/config/listener/v3/listener.js';
-import type { RouteConfiguration } from '../proto/envoy/config/route/v3/route.js';
 import type { ClusterMeaning } from './chainDecision.js';
 import { buildCluster, meaningOf } from './cluster.js';
 import { FrontendTable } from './frontendTable.js';
@@ -12,7 +11,7 @@ import type { ListenerParts } from './listener.js';
 import { lastOnly, Memory } from './memory.js';
 import type { Built, Update } from './memory.js';
 import { Findings } from './notEnforced.js';
-import type { Resources } from './resources.js';
+import type { Resources, RouteResource } from './resources.js';
 import { readRoutesInSlices } from './routes.js';
 import type { Routes } from './routes.js';
 import type { RouteTable } from './routeTable.js';
@@ -23,6 +22,8 @@ import type { Slices } from './slices.js';
 import type { Cluster, Frontend, MeshModel, NotEnforced } from './types.js';
 
 interface BuiltCluster extends Built<ClusterProto> {
+  /** Name of the load assignment that it asks for. */
+  readonly asksFor: string | undefined;
   readonly assignment: ClusterLoadAssignment | undefined;
   /** Host names that were looked up, with what was found. */
   readonly resolved: ReadonlyMap<string, readonly string[] | undefined>;
@@ -37,7 +38,7 @@ interface BuiltListener extends Built<Listener>, ListenerParts {
   readonly meanings: ReadonlyMap<string, ClusterMeaning>;
 }
 
-interface BuiltRoutes extends Built<RouteConfiguration> {
+interface BuiltRoutes extends Built<RouteResource> {
   readonly routes: Routes;
 }
 
@@ -55,16 +56,17 @@ export function createModelBuilder(): (resources: Resources) => MeshModel {
 export function createSlicedBuilder(): (resources: Resources) => Slices<MeshModel> {
   const clusters = new Memory<ClusterProto, BuiltCluster>();
   const listeners = new Memory<Listener, BuiltListener>();
-  const routes = new Memory<RouteConfiguration, BuiltRoutes>();
+  const routes = new Memory<RouteResource, BuiltRoutes>();
   const clustersOf = lastOnly(patchClusters());
   const frontendsOf = lastOnly(mergeFrontends);
   const hashedOf = rememberHashed();
+  const meanings = rememberMeanings();
   const listsOf = [lastOnly(itemsOf), lastOnly(itemsOf), lastOnly(itemsOf)] as const;
 
   return function* (resources) {
     const expressions = newBudget();
     const builtRoutes = yield* routes.update(resources.routes, () => true, (proto, before) => makeRoutes(proto, before, expressions));
-    const meaning = (name: string): ClusterMeaning => meaningOf(name, resources.clusters.get(name));
+    const meaning = (name: string): ClusterMeaning => meanings(name, resources.clusters.get(name));
     const routesOf = (name: string): Routes | undefined => builtRoutes.built.get(name)?.routes;
     const builtListeners = yield* listeners.update(resources.listeners, (built) => isCurrentListener(built, routesOf, meaning), (proto, before) => makeListener(proto, before, routesOf, meaning, expressions));
     const { frontends, routeTables, doubles } = frontendsOf(builtListeners);
@@ -76,6 +78,17 @@ export function createSlicedBuilder(): (resources: Resources) => Slices<MeshMode
       routeTables,
       notEnforced: [...listsOf[0](builtListeners), ...doubles, ...listsOf[1](builtRoutes), ...listsOf[2](builtClusters)],
     };
+  };
+}
+
+/** Looked at for each listener with each change. */
+function rememberMeanings(): (name: string, cluster: ClusterProto | undefined) => ClusterMeaning {
+  const known = new WeakMap<ClusterProto, ClusterMeaning>();
+  return (name, cluster) => {
+    if (!cluster) return meaningOf(name, undefined);
+    const meaning = known.get(cluster) ?? meaningOf(name, cluster);
+    known.set(cluster, meaning);
+    return meaning;
   };
 }
 
@@ -128,23 +141,26 @@ function itemsOf({ built }: Update<{ readonly notEnforced: readonly NotEnforced[
   return items;
 }
 
-/** The load assignment of an EDS cluster. */
-function assignmentOf(cluster: ClusterProto, { endpoints }: Resources): ClusterLoadAssignment | undefined {
+/** Name of the load assignment of an EDS cluster. */
+function assignmentName(cluster: ClusterProto): string | undefined {
   const type = cluster.clusterDiscoveryType;
-  if (type?.$case !== 'type' || type.value !== Cluster_DiscoveryType.EDS) return undefined;
-  return endpoints.get(cluster.edsClusterConfig?.serviceName || cluster.name);
+  return type?.$case === 'type' && type.value === Cluster_DiscoveryType.EDS ? cluster.edsClusterConfig?.serviceName || cluster.name : undefined;
 }
 
-function isCurrentCluster({ proto, assignment, resolved, bySource, ejected }: BuiltCluster, resources: Resources, hashed: ReadonlySet<string>): boolean {
-  if (bySource !== hashed.has(proto.name) || ejected !== resources.ejected?.get(proto.name)) return false;
+/** Looks at no field of a message: each of them would be opened for it. */
+function isCurrentCluster({ asksFor, assignment, resolved, bySource, ejected, cluster }: BuiltCluster, resources: Resources, hashed: ReadonlySet<string>): boolean {
+  if (bySource !== hashed.has(cluster.name) || ejected !== resources.ejected?.get(cluster.name)) return false;
   for (const [host, addresses] of resolved) if (resources.resolved.get(host) !== addresses) return false;
-  return assignment === assignmentOf(proto, resources);
+  return assignment === (asksFor === undefined ? undefined : resources.endpoints.get(asksFor));
 }
+
+const NOTHING_RESOLVED: BuiltCluster['resolved'] = new Map();
 
 function* makeCluster(proto: ClusterProto, resources: Resources, hashed: ReadonlySet<string>): Slices<BuiltCluster> {
   const findings = new Findings('cluster', proto.name);
-  const endpointFindings = new Findings('endpoints', proto.edsClusterConfig?.serviceName || proto.name);
-  const assignment = assignmentOf(proto, resources);
+  const asksFor = assignmentName(proto);
+  const endpointFindings = new Findings('endpoints', asksFor ?? proto.name);
+  const assignment = asksFor === undefined ? undefined : resources.endpoints.get(asksFor);
   const resolved = new Map<string, readonly string[] | undefined>();
   const resolve = (host: string): readonly string[] | undefined => {
     resolved.set(host, resources.resolved.get(host));
@@ -153,10 +169,12 @@ function* makeCluster(proto: ClusterProto, resources: Resources, hashed: Readonl
   const bySource = hashed.has(proto.name);
   const ejected = resources.ejected?.get(proto.name);
   const cluster = buildCluster(proto, { assignment, resolve, bySource, ejected }, findings, endpointFindings);
-  return { proto, assignment, resolved, bySource, ejected, cluster, notEnforced: [...findings.list(), ...endpointFindings.list()] };
+  return { proto, asksFor, assignment, resolved: resolved.size === 0 ? NOTHING_RESOLVED : resolved, bySource, ejected, cluster, notEnforced: joined(findings.list(), endpointFindings.list()) };
 }
 
-function* makeRoutes(proto: RouteConfiguration, before: BuiltRoutes | undefined, expressions: Budget): Slices<BuiltRoutes> {
+const joined = <T>(some: readonly T[], more: readonly T[]): readonly T[] => (more.length === 0 ? some : [...some, ...more]);
+
+function* makeRoutes(proto: RouteResource, before: BuiltRoutes | undefined, expressions: Budget): Slices<BuiltRoutes> {
   const findings = new Findings('route', proto.name, expressions);
   const routes = yield* readRoutesInSlices(proto, { name: proto.name, prefix: '' }, before?.routes, findings);
   return { proto, routes, notEnforced: findings.list() };

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { RouteConfiguration } from '../proto/envoy/config/route/v3/route.js';
-import type { RouteAction, RouteAction_HashPolicy } from '../proto/envoy/config/route/v3/route_components.js';
+import type { RouteAction, RouteAction_HashPolicy, VirtualHost } from '../proto/envoy/config/route/v3/route_components.js';
 import type { TcpProxy } from '../proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js';
 
 /*
@@ -16,19 +15,9 @@ export const hashesBySource = (policies: readonly RouteAction_HashPolicy[]): boo
 export const proxyHashesBySource = ({ hashPolicy }: TcpProxy): boolean =>
   hashPolicy.length > 0 && hashPolicy.every(({ policySpecifier }) => policySpecifier?.$case === 'sourceIp');
 
-const NONE: ReadonlySet<string> = new Set();
-
-/** Clusters that a route table reaches by a hash of the client's address. */
-export function clustersHashedBySource({ virtualHosts }: RouteConfiguration): ReadonlySet<string> {
-  let hashed: Set<string> | undefined;
-  for (const { routes } of virtualHosts) {
-    for (const { action } of routes) {
-      if (action?.$case !== 'route' || !hashesBySource(action.value.hashPolicy)) continue;
-      hashed ??= new Set();
-      for (const name of clustersOf(action.value.clusterSpecifier)) hashed.add(name);
-    }
-  }
-  return hashed ?? NONE;
+/** Clusters that the routes of a virtual host reach by a hash of the client's address. */
+export function clustersHashedBySource({ routes }: VirtualHost): readonly string[] {
+  return routes.flatMap(({ action }) => (action?.$case === 'route' && hashesBySource(action.value.hashPolicy) ? clustersOf(action.value.clusterSpecifier) : []));
 }
 
 /** The clusters that a route or a TCP proxy names. */

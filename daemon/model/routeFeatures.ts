@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { RouteConfiguration } from '../proto/envoy/config/route/v3/route.js';
 import { VirtualHost_TlsRequirementType } from '../proto/envoy/config/route/v3/route_components.js';
 import { RouteAction_InternalRedirectAction } from '../proto/envoy/config/route/v3/route_components.js';
 import type { Route, RouteAction, VirtualHost, WeightedCluster_ClusterWeight } from '../proto/envoy/config/route/v3/route_components.js';
@@ -8,6 +7,7 @@ import { isPositive } from './duration.js';
 import { filterFeature } from './filters.js';
 import { hashesBySource } from './hashPolicy.js';
 import type { Listing } from './notEnforced.js';
+import type { RouteResource } from './resources.js';
 
 const NO_RETRY = 'a request that fails is not tried again';
 const NO_HEADERS = 'headers are not changed: requests and responses go through as they are';
@@ -65,7 +65,7 @@ export function listVirtualHost(host: VirtualHost, path: string, findings: Listi
 }
 
 /** Lists what a route configuration asks for beyond its virtual hosts. */
-export function listRouteConfiguration(config: RouteConfiguration, path: string, findings: Listing): void {
+export function listRouteConfiguration(config: Omit<RouteResource, 'virtualHosts'>, path: string, findings: Listing): void {
   const list = lister(findings, path);
   list(config.vhds, 'vhds', 'virtual hosts that come by VHDS are not asked for');
   list(config.requestMirrorPolicies.length, 'mirror', NO_MIRROR);

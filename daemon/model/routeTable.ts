@@ -30,6 +30,7 @@ export interface HostDomain {
 
 /** Begins at step 0. Jumps go forward only, so that every walk ends; the last step ends the walk. */
 export interface RouteProgram {
+  /** They may be made anew each time. */
   readonly steps: readonly RouteStep[];
 }
 

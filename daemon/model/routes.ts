@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { RouteConfiguration } from '../proto/envoy/config/route/v3/route.js';
 import type { Ip } from './address.js';
 import { domainAddress } from './domains.js';
 import type { DomainAddress } from './domains.js';
 import { clustersHashedBySource } from './hashPolicy.js';
 import type { Findings } from './notEnforced.js';
+import type { RouteResource } from './resources.js';
 import { listRouteConfiguration } from './routeFeatures.js';
 import type { RoutedHost, RouteTable } from './routeTable.js';
 import { domainKey } from './routing/hostDomains.js';
@@ -44,23 +44,25 @@ export interface Place {
 }
 
 /** @param before what was made of it the last time: virtual hosts that did not change keep their programs. */
-export function readRoutes(config: RouteConfiguration, place: Place, before: Routes | undefined, findings: Findings): Routes {
+export function readRoutes(config: RouteResource, place: Place, before: Routes | undefined, findings: Findings): Routes {
   return whole(readRoutesInSlices(config, place, before, findings));
 }
 
 /** The same in slices: a table may hold the virtual hosts of all services. */
-export function* readRoutesInSlices(config: RouteConfiguration, { name, prefix }: Place, before: Routes | undefined, findings: Findings): Slices<Routes> {
+export function* readRoutesInSlices(config: RouteResource, { name, prefix }: Place, before: Routes | undefined, findings: Findings): Slices<Routes> {
   const programs = new Map(before?.table.virtualHosts.map((host) => [host.name, host.program]));
   const taken = new Set<string>();
   const addresses: AddressDecision[] = [];
   const virtualHosts: RoutedHost[] = [];
   const targets = new Set<string>();
+  const hashed = new Set<string>();
   let any: Target | undefined;
   listRouteConfiguration(config, prefix.slice(0, -1), findings);
   for (const proto of config.virtualHosts) {
     const path = `${prefix}virtualHosts[${proto.name}]`;
     const host = yield* buildHost(proto, path, programs.get(proto.name), findings);
     for (const target of host.targets) targets.add(targetKey(target));
+    for (const cluster of clustersHashedBySource(proto)) hashed.add(cluster);
     const domains = untaken(host.domains, taken, path, findings);
     virtualHosts.push({ name: proto.name, domains: domains.map(({ domain }) => domain), program: host.program });
     const held = heldBy(domains, config.ignorePortInHostMatching);
@@ -69,7 +71,7 @@ export function* readRoutesInSlices(config: RouteConfiguration, { name, prefix }
     for (const address of held) addresses.push({ ...address, target: host.catchAll?.target });
     if (isDefault) any = host.catchAll?.target;
   }
-  return { addresses, any, table: { name, ignorePort: config.ignorePortInHostMatching, virtualHosts }, targets, hashed: clustersHashedBySource(config) };
+  return { addresses, any, table: { name, ignorePort: config.ignorePortInHostMatching, virtualHosts }, targets, hashed };
 }
 
 /** Envoy refuses a route configuration that has a domain twice; here its first place counts. */

@@ -6,7 +6,7 @@ import type { Cluster } from '../proto/envoy/config/cluster/v3/cluster.js';
 import type { ClusterLoadAssignment } from '../proto/envoy/config/endpoint/v3/endpoint.js';
 import type { Listener } from '../proto/envoy/config/listener/v3/listener.js';
 import type { FilterChain } from '../proto/envoy/config/listener/v3/listener_components.js';
-import type { RouteConfiguration } from '../proto/envoy/config/route/v3/route.js';
+import type { VirtualHost } from '../proto/envoy/config/route/v3/route_components.js';
 import { addressBits, parseIp } from './address.js';
 
 const LAST_PORT = 65535;
@@ -31,7 +31,7 @@ export function validateListener(listener: Listener): string | undefined {
   );
 }
 
-export function validateRoute(config: RouteConfiguration): string | undefined {
+export function validateRoute(config: { readonly name: string; readonly virtualHosts: Iterable<Pick<VirtualHost, 'name' | 'domains'>> }): string | undefined {
   return (
     nameProblem('route configuration', config.name) ??
     firstProblem(config.virtualHosts, (host) => {

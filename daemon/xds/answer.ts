@@ -97,24 +97,39 @@ function* open<K extends ResourceKind>(kind: K, { any, named }: Incoming, index:
 }
 
 function* decode<K extends ResourceKind>(kind: K, bytes: Uint8Array, digest: string, index: number, validate: Validators[K]): Slices<Opened<K>> {
-  const value = (kind === 'routes' ? yield* readRouteConfiguration(bytes) : KINDS[kind].decode(bytes)) as ResourceOf<K>;
+  const { value, shown } = yield* read(kind, bytes);
   const name = KINDS[kind].nameOf(value);
   if (name === '') return { name: undefined, reason: `resources[${index}] has no name` };
   try {
-    const reason = validate(value);
-    return reason === undefined ? { name, digest, value, ...references(kind, value) } : { name, reason };
+    const reason = validate(shown);
+    return reason === undefined ? { name, digest, value: KINDS[kind].hold(value, bytes), ...references(kind, value) } : { name, reason };
   } catch (error) {
     return { name, reason: messageOf(error) };
   }
 }
 
-function references<K extends ResourceKind>(kind: K, value: ResourceOf<K>): { wants: Want[]; hosts: WantedHost[] } {
+/** Most resources ask for nothing, and there are thousands of them. */
+const NONE: readonly never[] = [];
+
+/** @returns `shown`: what tells whether it can be used, where that is less than all of it. */
+function* read<K extends ResourceKind>(kind: K, bytes: Uint8Array): Slices<{ readonly value: ResourceOf<K>; readonly shown: ResourceOf<K> }> {
+  if (kind !== 'routes') {
+    const value = KINDS[kind].decode(bytes);
+    return { value, shown: value };
+  }
+  const { resource, heads } = yield* readRouteConfiguration(bytes);
+  return { value: resource as ResourceOf<K>, shown: { ...resource, virtualHosts: heads } as unknown as ResourceOf<K> };
+}
+
+function references<K extends ResourceKind>(kind: K, value: ResourceOf<K>): Pick<Entry, 'wants' | 'hosts'> {
   if (kind === 'clusters') {
     const cluster = value as ResourceOf<'clusters'>;
     const assignment = wantedAssignment(cluster);
-    return { wants: assignment === undefined ? [] : [assignment], hosts: wantedHosts(cluster) };
+    const hosts = wantedHosts(cluster);
+    return { wants: assignment === undefined ? NONE : [assignment], hosts: hosts.length === 0 ? NONE : hosts };
   }
-  return { wants: kind === 'listeners' ? wantedRoutes(value as ResourceOf<'listeners'>) : [], hosts: [] };
+  const wants = kind === 'listeners' ? wantedRoutes(value as ResourceOf<'listeners'>) : NONE;
+  return { wants: wants.length === 0 ? NONE : wants, hosts: NONE };
 }
 
 const WRAPPER = '/envoy.service.discovery.v3.Resource';

@@ -2,8 +2,10 @@
 import { createHash, hash } from 'node:crypto';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import type { Slices } from '../model/slices.js';
+import type { RouteResource } from '../model/resources.js';
 import { RouteConfiguration } from '../proto/envoy/config/route/v3/route.js';
 import { VirtualHost } from '../proto/envoy/config/route/v3/route_components.js';
+import { bytesOf, textOf } from './held.js';
 
 /** Resources in one answer: the maps hold less. Each takes memory, however few bytes it has on the wire. */
 export const MOST_RESOURCES = 1 << 20;
@@ -44,10 +46,29 @@ export function* readResponse<T extends { resources: E[] }, E>(bytes: Uint8Array
 }
 
 /** A route table of a large mesh holds the virtual hosts of all services: tens of megabytes in one resource. */
-export function* readRouteConfiguration(bytes: Uint8Array): Slices<RouteConfiguration> {
-  const { message, elements } = yield* readLong(bytes, VIRTUAL_HOSTS, Infinity, (host) => VirtualHost.decode(host), (other) => RouteConfiguration.decode(other));
-  message.virtualHosts = elements;
-  return message;
+export function* readRouteConfiguration(bytes: Uint8Array): Slices<{ readonly resource: RouteResource; readonly heads: readonly HostHead[] }> {
+  const { message, elements } = yield* readLong(bytes, VIRTUAL_HOSTS, Infinity, readHost, (other) => RouteConfiguration.decode(other));
+  return { resource: { ...message, virtualHosts: new EncodedHosts(elements.map(({ encoded }) => encoded)) }, heads: elements.map(({ head }) => head) };
+}
+
+/** By what a virtual host is accepted or refused. */
+export type HostHead = Pick<VirtualHost, 'name' | 'domains'>;
+
+function readHost(bytes: Uint8Array): { readonly head: HostHead; readonly encoded: string } {
+  const { name, domains } = VirtualHost.decode(bytes);
+  return { head: { name, domains }, encoded: textOf(bytes) };
+}
+
+class EncodedHosts implements Iterable<VirtualHost> {
+  readonly #hosts: readonly string[];
+
+  constructor(hosts: readonly string[]) {
+    this.#hosts = hosts;
+  }
+
+  *[Symbol.iterator](): Iterator<VirtualHost> {
+    for (const host of this.#hosts) yield VirtualHost.decode(bytesOf(host));
+  }
 }
 
 /** Bytes that are hashed at one go: about a millisecond. */

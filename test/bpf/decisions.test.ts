@@ -125,7 +125,7 @@ t.test('the clusters that Envoy chooses', captures, async (t) => {
 function marked(resources: Resources, model: MeshModel): MeshModel {
   const names = new Set<string>();
   const routes = [...resources.routes].map(([name, config]) => {
-    const virtualHosts = config.virtualHosts.map((host) => ({
+    const virtualHosts = [...config.virtualHosts].map((host) => ({
       ...host,
       routes: host.routes.map((route, i) => {
         const cluster = `${host.name} ${i}`;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What resources mean for a connection, worked out from them directly: by the documentation of Envoy and docs/routing.md. Shares
 // nothing with daemon/model, daemon/diff or daemon/maps.
-import type { Resources } from '../../daemon/model/resources.js';
+import type { Resources, RouteResource } from '../../daemon/model/resources.js';
 import type { FilterChain } from '../../daemon/proto/envoy/config/listener/v3/listener_components.js';
 import type { Listener } from '../../daemon/proto/envoy/config/listener/v3/listener.js';
-import type { RouteConfiguration } from '../../daemon/proto/envoy/config/route/v3/route.js';
 import type { Route, RouteMatch, VirtualHost } from '../../daemon/proto/envoy/config/route/v3/route_components.js';
 import { HttpConnectionManager } from '../../daemon/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import { TcpProxy } from '../../daemon/proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js';
@@ -18,7 +17,7 @@ import type { Parts } from './clusterMeaning.js';
 type Arms = readonly { readonly name: string; readonly weight: number }[];
 type Decision = { readonly arms: Arms } | undefined;
 
-type Terminal = { readonly kind: 'tcp'; readonly decision: Decision } | { readonly kind: 'http'; readonly table: RouteConfiguration | undefined };
+type Terminal = { readonly kind: 'tcp'; readonly decision: Decision } | { readonly kind: 'http'; readonly table: RouteResource | undefined };
 
 const PASS = new Map([['pass 12', 1]]);
 
@@ -110,10 +109,10 @@ function decisionOf(terminal: Terminal, rest: Decision, { address, port }: Conne
   const bare = address.includes(':') ? `[${address}]` : address;
   const spelt = table.ignorePortInHostMatching ? [[address, bare]] : [[`${bare}:${port}`], [address, bare]];
   for (const domains of spelt) {
-    const host = table.virtualHosts.find((one) => one.domains.some((domain) => domains.includes(domain)));
+    const host = [...table.virtualHosts].find((one) => one.domains.some((domain) => domains.includes(domain)));
     if (host) return catchAll(host) ?? rest;
   }
-  const any = table.virtualHosts.find(({ domains }) => domains.includes('*'));
+  const any = [...table.virtualHosts].find(({ domains }) => domains.includes('*'));
   return (any && catchAll(any)) ?? rest;
 }
 
@@ -128,14 +127,14 @@ function actionOf({ action }: Route): Decision {
 }
 
 /** Of the chain for HTTP/1 in plain text. */
-function tableOfRequests(resources: Resources, listener: Listener, chains: readonly FilterChain[]): RouteConfiguration | undefined {
+function tableOfRequests(resources: Resources, listener: Listener, chains: readonly FilterChain[]): RouteResource | undefined {
   const chain = chains.find(asksForMore) ?? chains[0] ?? listener.defaultFilterChain;
   const terminal = chain && terminalOf(resources, chain);
   return terminal?.kind === 'http' ? terminal.table : undefined;
 }
 
 /** undefined: the default decision. */
-function routeOf(table: RouteConfiguration, request: Request): Decision {
+function routeOf(table: RouteResource, request: Request): Decision {
   const sent = request.host!.toLowerCase();
   const host = hostOf(table, table.ignorePortInHostMatching ? sent.replace(/:\d+$/, '') : sent);
   const route = host?.routes.find(({ match }) => matches(match!, request));
@@ -143,8 +142,8 @@ function routeOf(table: RouteConfiguration, request: Request): Decision {
 }
 
 /** Whole names, then the longest `*x`, then the longest `x*`, then `*`; of a domain that stands twice the first place. */
-function hostOf({ virtualHosts }: RouteConfiguration, host: string): VirtualHost | undefined {
-  const all = virtualHosts.flatMap((one) => one.domains.map((domain) => ({ one, domain })));
+function hostOf({ virtualHosts }: RouteResource, host: string): VirtualHost | undefined {
+  const all = [...virtualHosts].flatMap((one) => one.domains.map((domain) => ({ one, domain })));
   const longest = (holds: (domain: string) => boolean) => all.filter(({ domain }) => domain !== '*' && domain.length - 1 < host.length && holds(domain)).sort((a, b) => b.domain.length - a.domain.length)[0];
   const found =
     all.find(({ domain }) => domain === host) ??

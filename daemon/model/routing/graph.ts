@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RouteProgram, RouteStep } from '../routeTable.js';
-import { targetKey } from '../target.js';
-import { sameCheck, SLASH } from './texts.js';
+import { SLASH } from './texts.js';
 import type { Check, Part } from './texts.js';
 
 type End = Extract<RouteStep, { op: 'target' | 'default' }>;
@@ -98,27 +97,6 @@ const looksAtText = ({ does: { op } }: Branch): boolean => op === 'compare' || o
 function samePart(a: Branch['does'] | RouteStep, b: Part): boolean {
   if (a.op === 'field') return b.op === 'field' && a.field === b.field;
   return (a.op === 'header' || a.op === 'param') && a.op === b.op && a.name === b.name;
-}
-
-export const sameProgram = (a: RouteProgram, b: RouteProgram): boolean => a.steps.length === b.steps.length && a.steps.every((step, i) => sameStep(step, b.steps[i]!));
-
-function sameStep(a: RouteStep, b: RouteStep): boolean {
-  if ('then' in a && !('then' in b && a.then === b.then && a.otherwise === b.otherwise)) return false;
-  if ('unsure' in a && !('unsure' in b && a.unsure === b.unsure)) return false;
-  switch (a.op) {
-    case 'target':
-      return b.op === 'target' && targetKey(a.target) === targetKey(b.target);
-    case 'default':
-      return b.op === 'default' && a.why === b.why;
-    case 'empty':
-      return b.op === 'empty';
-    case 'field':
-    case 'header':
-    case 'param':
-      return samePart(b, a);
-    default:
-      return sameCheck(a, b);
-  }
 }
 
 /** Steps of the longest walk. */

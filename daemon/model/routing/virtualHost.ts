@@ -5,12 +5,12 @@ import { listVirtualHost } from '../routeFeatures.js';
 import { MAX_WALK } from '../routeTable.js';
 import type { RouteProgram } from '../routeTable.js';
 import type { Slices } from '../slices.js';
-import { targetKey } from '../target.js';
 import type { Target } from '../types.js';
-import { longestWalk, sameProgram } from './graph.js';
+import { longestWalk } from './graph.js';
 import { readDomains } from './hostDomains.js';
 import type { ReadDomain } from './hostDomains.js';
 import { outcomeOf } from './outcome.js';
+import { PackedProgram } from './packed.js';
 import { programOf } from './program.js';
 import type { CompiledRoute } from './program.js';
 import { conditionsOf, fulfilledByAll } from './routeMatch.js';
@@ -34,9 +34,10 @@ export function* buildHost(proto: VirtualHost, path: string, before: RouteProgra
   const domains = readDomains(proto.domains, path, findings);
   const routes = proto.matcher ? [] : yield* readRoutes(proto.routes, path, findings);
   const made = proto.matcher ? ofMatcherTree(path, findings) : programOf(routes);
-  const program = before && sameProgram(before, made) ? before : made;
-  if (longestWalk(program) > MAX_WALK) findings.once('long_program', path, `requests for which more than ${MAX_WALK} steps do not find the route take the default decision of their address`);
-  const targets = targetsOf(program);
+  const packed = new PackedProgram(made);
+  const program = before instanceof PackedProgram && before.equals(packed) ? before : packed;
+  if (longestWalk(made) > MAX_WALK) findings.once('long_program', path, `requests for which more than ${MAX_WALK} steps do not find the route take the default decision of their address`);
+  const { targets } = packed;
   const catchAll = routes.find(({ conditions }) => fulfilledByAll(conditions));
   if (targets.length > 1 || (targets.length === 1 && !catchAll)) listKeepAlive(path, findings);
   return { domains, program, targets, catchAll: catchAll && { target: catchAll.outcome.kind === 'target' ? catchAll.outcome.target : undefined } };
@@ -56,12 +57,6 @@ function* readRoutes(routes: readonly Route[], path: string, findings: Listing):
 function ofMatcherTree(path: string, findings: Listing): RouteProgram {
   findings.once('virtual_host_matcher', path, 'routes are not chosen by a matcher tree: requests take the default decision of their address');
   return { steps: [{ op: 'default', why: 'undecidable' }] };
-}
-
-function targetsOf({ steps }: RouteProgram): Target[] {
-  const targets = new Map<string, Target>();
-  for (const step of steps) if (step.op === 'target') targets.set(targetKey(step.target), step.target);
-  return [...targets.values()];
 }
 
 function listKeepAlive(path: string, findings: Listing): void {

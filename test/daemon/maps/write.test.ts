@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import t from 'tap';
 import type { MapContents, Operation, StepRecord } from '../../../daemon/diff/operations.js';
+import { adoptedSteps } from '../../../daemon/diff/stepTable.js';
 import { DataplaneError } from '../../../daemon/maps/dataplane.js';
 import { newBudget } from '../../../daemon/model/routing/regex/budget.js';
 import { compileRegex } from '../../../daemon/model/routing/regex/compile.js';
@@ -106,6 +107,18 @@ await t.test('what is written is read back, and deletions remove it all', async 
   await dataplane.apply([...deletions, { op: 'barrier' }, ...deletions]);
   const { states, ...rest } = dataplane.read();
   test.same([...Object.values(rest), ...Object.values(states)].flat(), [], 'nothing is left, and deleting twice is no error');
+  dataplane.close();
+});
+
+await t.test('a program is written and removed as a whole, and leaves others alone', async (test) => {
+  const { dataplane } = openStage(options);
+  const written = (program: number) => ({ op: 'put program', program, steps: adoptedSteps(STEPS) }) as const;
+  const steps = (program: number) => STEPS.map((value, index) => ({ key: { program, index }, value }));
+  const inTurn = (contents: MapContents): unknown => [...contents.steps].sort((one, other) => one.key.program - other.key.program || one.key.index - other.key.index);
+  await dataplane.apply([written(5), written(6), name('cluster', 1, 'behind')]);
+  test.same(inTurn(dataplane.read()), [...steps(5), ...steps(6)]);
+  await dataplane.apply([{ op: 'delete program', program: 5, steps: adoptedSteps([...STEPS.slice(1), undefined, STEPS[0]]) }]);
+  test.same(inTurn(dataplane.read()), [steps(5).at(STEPS.length - 1), ...steps(6)], 'but for what the table has not');
   dataplane.close();
 });
 

@@ -113,7 +113,7 @@ t.test('the dialect of Kmesh: addresses and ports in network byte order, filters
 t.test('the dialect of Kmesh: route tables are asked for by name', { skip }, async (t) => {
   const { routes, wanted } = load('kmesh-native/oe_test_route_function.json');
   t.strictSame([...wanted('routes')], ['9080']);
-  t.match(routes.get('9080')?.virtualHosts[0]?.routes[0]?.match?.headers, [{ name: 'end-user', headerMatchSpecifier: { $case: 'exactMatch', value: 'jason' } }]);
+  t.match([...routes.get('9080')!.virtualHosts][0]?.routes[0]?.match?.headers, [{ name: 'end-user', headerMatchSpecifier: { $case: 'exactMatch', value: 'jason' } }]);
 });
 
 t.test('health, weights and priorities of endpoints survive', { skip }, async (t) => {

@@ -77,7 +77,7 @@ t.test('the clusters that Envoy chooses', captures, (t) => {
 /** The same routes, each to a cluster of its own, so that it can be told which one was taken. */
 function marked(resources: Resources): Resources {
   const mark = (host: string, at: number, route: Route): Route => Route.fromPartial({ ...route, action: { $case: 'route', value: { clusterSpecifier: { $case: 'cluster', value: `${host} ${at}` } } } });
-  const routes = [...resources.routes].map(([name, config]) => [name, { ...config, virtualHosts: config.virtualHosts.map((host) => ({ ...host, routes: host.routes.map((route, i) => mark(host.name, i, route)) })) }] as const);
+  const routes = [...resources.routes].map(([name, config]) => [name, { ...config, virtualHosts: [...config.virtualHosts].map((host) => ({ ...host, routes: host.routes.map((route, i) => mark(host.name, i, route)) })) }] as const);
   return { ...resources, routes: new Map(routes) };
 }
 
