@@ -7,10 +7,13 @@ import { fileURLToPath } from 'node:url';
 
 export const BPF_SOURCES = fileURLToPath(new URL('../../bpf', import.meta.url));
 
+const folders: string[] = [];
+
 /** A folder of the process's own, removed at its end. */
 export function temporaryFolder(): string {
+  if (folders.length === 0) process.on('exit', () => folders.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kmesh-test-'));
-  process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 
