@@ -6,20 +6,12 @@ import { withComponent } from '../image/daemonSet.js';
 import { anyPod, ask, NAMESPACE, remove, rolledOut, writeKustomization } from './kmesh.js';
 import { get, kubectl } from './kubectl.js';
 import { grantable, OWN } from './ownNode.js';
-import { becomes, firstConnections, makeFreeNamespace, MODE, reaches, removeFreeNamespace, startIdle } from './podsStage.js';
-import { addresses, connect, deployWorkloads, nodeState, removeWorkloads, serving } from './workloads.js';
+import { becomes, deployPods, firstConnections, MODE, reaches } from './podsStage.js';
+import { connect, nodeState, serving } from './workloads.js';
 
 const IN = { [MODE]: 'kmesh' };
 const folder = temporaryFolder(t);
-t.teardown(() => removeWorkloads());
-t.teardown(() => removeFreeNamespace());
-t.teardown(() => remove());
-deployWorkloads(temporaryFolder(t));
-makeFreeNamespace();
-startIdle({ bare: {}, earlier: IN });
-const SERVICE = addresses('plain');
-const before = nodeState();
-const outside = SERVICE.map((address) => reaches('bare', address));
+const { service: SERVICE, before, outside } = deployPods(t, IN);
 
 t.test('Ready by its own probes, without privileges', async (t) => {
   const { securityContext } = withComponent('capabilities').container;

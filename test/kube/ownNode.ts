@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { CAPABILITY_BITS } from '../../agent/probe/processCapabilities.js';
 import type { Pod } from './kmesh.js';
 
 const state = process.env['KUBE_STATE'] ?? '';
@@ -21,7 +22,7 @@ export const agentRuns = (pod: Pod): boolean => ctr('tasks', 'list').split('\n')
 export const apiServerPid = (): number => Number(fs.readFileSync(path.join(state, 'pid/apiserver'), 'utf8'));
 
 /** Bits of include/uapi/linux/capability.h that machines for tests are known to lack. */
-const BITS: Readonly<Record<string, bigint>> = { SYS_MODULE: 16n, SYS_RESOURCE: 24n };
+const BITS: Readonly<Record<string, bigint>> = { SYS_MODULE: CAPABILITY_BITS.CAP_SYS_MODULE, SYS_RESOURCE: 24n };
 
 /** Of these capabilities those that containers of the node can have: a runtime starts none that asks for others. */
 export function grantable(names: readonly string[]): readonly string[] {

@@ -5,21 +5,13 @@ import { temporaryFolder } from '../helpers/agentContext.js';
 import { ask, NAMESPACE, remove, rolledOut, writeKustomization } from './kmesh.js';
 import { get, inPod, kubectl, limit, until } from './kubectl.js';
 import { agentRuns, OWN, signalAgent } from './ownNode.js';
-import { agentPod, annotation, becomes, carriesOn, firstConnections, FREE, makeFreeNamespace, MODE, podLine, reaches, removeFreeNamespace, startHolding, startIdle } from './podsStage.js';
-import { addresses, deployWorkloads, nodeState, removeWorkloads, TEST_NAMESPACE } from './workloads.js';
+import { agentPod, annotation, becomes, carriesOn, deployPods, firstConnections, FREE, MODE, podLine, reaches, startHolding, startIdle } from './podsStage.js';
+import { nodeState, TEST_NAMESPACE } from './workloads.js';
 
 const IN = { [MODE]: 'Kmesh' };
 const folder = temporaryFolder(t);
-t.teardown(() => removeWorkloads());
-t.teardown(() => removeFreeNamespace());
-t.teardown(() => remove());
-deployWorkloads(temporaryFolder(t));
-makeFreeNamespace();
-startIdle({ bare: {}, earlier: IN });
-const SERVICE = addresses('plain');
-const before = nodeState();
-/** Without Kmesh: nothing answers where nobody but Kmesh knows cluster IPs. */
-const outside = SERVICE.map((address) => reaches('bare', address));
+/** `outside`: nothing answers where nobody but Kmesh knows cluster IPs. */
+const { service: SERVICE, before, outside } = deployPods(t, IN);
 if (OWN) t.same(outside, SERVICE.map(() => false), 'without Kmesh a cluster IP does not answer');
 writeKustomization(folder);
 kubectl('apply', '--kustomize', folder);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Pods with and without labels, all on the node of pod `node`, and what becomes of their connections. */
 import { execFileSync } from 'node:child_process';
-import { ask, image, pods } from './kmesh.js';
+import type { Test } from 'tap';
+import { temporaryFolder } from '../helpers/agentContext.js';
+import { ask, image, pods, remove } from './kmesh.js';
 import { get, inPod, kubectl, limit, until } from './kubectl.js';
-import { TEST_NAMESPACE } from './workloads.js';
+import { addresses, deployWorkloads, type NodeState, nodeState, removeWorkloads, TEST_NAMESPACE } from './workloads.js';
 
 /** A namespace without the mesh's label, until a test gives it one. */
 export const FREE = 'kmesh-test-free';
@@ -36,8 +38,23 @@ const spec = (script: string, args: readonly string[]) => ({
   containers: [{ name: 'client', image: image(), imagePullPolicy: 'IfNotPresent', command: ['bash', '-c', script, 'client', ...args] }],
 });
 
-export const makeFreeNamespace = (): void => apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: FREE } });
-export const removeFreeNamespace = (): void => void kubectl('delete', 'namespace', FREE, '--ignore-not-found', limit(180));
+const removeFreeNamespace = (): void => void kubectl('delete', 'namespace', FREE, '--ignore-not-found', limit(180));
+
+/**
+ * Servers, a namespace without a label, and two pods in it: `bare`, and `earlier` with these labels. All of it, and Kmesh, goes with the test.
+ *
+ * @returns addresses of a Service, the node as it is without Kmesh, and which of the addresses answer `bare` there
+ */
+export function deployPods(t: Test, earlier: Labels): { readonly service: readonly string[]; readonly before: NodeState; readonly outside: readonly boolean[] } {
+  t.teardown(() => removeWorkloads());
+  t.teardown(() => removeFreeNamespace());
+  t.teardown(() => remove());
+  deployWorkloads(temporaryFolder(t));
+  apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: FREE } });
+  startIdle({ bare: {}, earlier });
+  const service = addresses('plain');
+  return { service, before: nodeState(), outside: service.map((address) => reaches('bare', address)) };
+}
 
 /** Pods that wait, each by its name with its labels. Returns when all of them run. */
 export function startIdle(wanted: Readonly<Record<string, Labels>>): void {
