@@ -111,8 +111,8 @@ t.test('where there are no locks, the agent says so and goes by the record', asy
 
 t.test('a lock on a file that was removed keeps nobody out, so nobody is given one', async (t) => {
   const file = path.join(temporaryFolder(t), 'lock');
-  const racers = [worker('race', file, '100'), worker('race', file, '100')];
-  t.same(await Promise.all(racers.map(async (one) => JSON.parse(await text(one.stdout)) as unknown)), [{ taken: 100, together: 0 }, { taken: 100, together: 0 }]);
+  const racers = [worker('race', file, '2000'), worker('race', file, '2000')];
+  t.same(await Promise.all(racers.map(async (one) => JSON.parse(await text(one.stdout)) as unknown)), [{ taken: 2000, together: 0 }, { taken: 2000, together: 0 }]);
 });
 
 t.test('a state folder that others may write is refused', async (t) => {

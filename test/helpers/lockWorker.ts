@@ -17,8 +17,9 @@ if (task === 'hold') {
     taken += 1;
     try {
       mkdirSync(`${file}.inside`);
-      rmSync(file);
       rmdirSync(`${file}.inside`);
+      // Last: from here on the next one may rightly be inside.
+      rmSync(file);
     } catch {
       // Somebody else is inside, or has removed the file.
       together += 1;
