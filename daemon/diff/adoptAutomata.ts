@@ -6,7 +6,8 @@ import type { MapContents, Operation } from './operations.js';
 
 /** The automata that an earlier process wrote; what no step runs has no owner. */
 export function adoptAutomata({ automata }: MapContents, tables: ReadonlyMap<string, RouteTableImage>, orphans: Operation[]): Map<string, AutomatonImage> {
-  const uses = usesOf(tables);
+  // Without any no step is looked at.
+  const uses = automata.length === 0 ? new Map<number, number>() : usesOf(tables);
   const adopted = new Map<string, AutomatonImage>();
   for (const { id, value } of automata) {
     const used = uses.get(id);
@@ -26,7 +27,7 @@ function usesOf(tables: ReadonlyMap<string, RouteTableImage>): Map<number, numbe
   const uses = new Map<number, number>();
   for (const { vhosts } of tables.values()) {
     for (const { program } of vhosts.values()) {
-      for (const step of program.steps.list()) if (step?.op === 'automaton') uses.set(step.automaton, (uses.get(step.automaton) ?? 0) + 1);
+      for (const step of program.steps.list()) if (step.op === 'automaton') uses.set(step.automaton, (uses.get(step.automaton) ?? 0) + 1);
     }
   }
   return uses;

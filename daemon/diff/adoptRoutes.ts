@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { HostDomain } from '../model/routeTable.js';
 import type { ProgramImage, RouteTableImage, Table, VhostImage } from './image.js';
-import type { DomainRecordKey, MapContents, Operation, SplitRecord, StepRecord, VhostRecord } from './operations.js';
-import { adoptedSteps } from './stepTable.js';
+import type { DomainRecordKey, MapContents, Operation, SplitRecord, StoredStep, VhostRecord } from './operations.js';
+import { AdoptedSteps } from './stepTable.js';
 
 /** Takes the slots of a split out of what is left of them; empty when they are not all there. */
 export type TakeSplit = (id: number, n: number) => Table<SplitRecord>;
@@ -32,16 +32,17 @@ export function adoptRouteTables(contents: MapContents, nameOf: NameOf, takeSpli
 }
 
 /** Of a virtual host that domains lead to and that is not there. */
-const NO_PROGRAM: ProgramImage = { id: 0, steps: adoptedSteps([]), splits: new Map(), clusters: [], roomless: [], source: undefined };
+const NO_PROGRAM: ProgramImage = { id: 0, steps: new AdoptedSteps([]), splits: new Map(), clusters: [], roomless: [], source: undefined };
 
 const addTo = <K, V>(lists: Map<K, V[]>, key: K, value: V): void => void lists.set(key, [...(lists.get(key) ?? []), value]);
 
 /** Programs by the id of their virtual host. */
 function adoptPrograms({ vhosts, steps, automata }: MapContents, takeSplit: TakeSplit, orphans: Operation[]): Map<number, ProgramImage> {
-  const byProgram = new Map<number, Map<number, StepRecord>>();
-  for (const { key, value } of steps) {
-    const program = byProgram.get(key.program) ?? new Map<number, StepRecord>();
-    byProgram.set(key.program, program.set(key.index, value));
+  const byProgram = new Map<number, Map<number, StoredStep>>();
+  for (const step of steps) {
+    const { key } = step;
+    const program = byProgram.get(key.program) ?? new Map<number, StoredStep>();
+    byProgram.set(key.program, program.set(key.index, step));
   }
   const runs = new Set(automata.map(({ id }) => id));
   const adopted = new Map<number, ProgramImage>();
@@ -54,18 +55,27 @@ function adoptPrograms({ vhosts, steps, automata }: MapContents, takeSplit: Take
 }
 
 /** @param automata ids of those that are there. */
-function adoptProgram({ program, n }: VhostRecord, found: ReadonlyMap<number, StepRecord>, automata: ReadonlySet<number>, takeSplit: TakeSplit, orphans: Operation[]): ProgramImage {
-  const whole = found.size === n && [...found].every(([index, step]) => index < n && (step.op !== 'automaton' || automata.has(step.automaton)));
-  const steps = whole ? Array.from({ length: n }, (_, index) => found.get(index)) : [];
+function adoptProgram({ program, n }: VhostRecord, found: ReadonlyMap<number, StoredStep>, automata: ReadonlySet<number>, takeSplit: TakeSplit, orphans: Operation[]): ProgramImage {
+  const whole = found.size === n && [...found].every(([index, step]) => index < n && runs(step, automata));
+  const steps = whole ? Array.from({ length: n }, (_, index) => found.get(index)!) : [];
   if (!whole) for (const index of found.keys()) orphans.push({ op: 'delete', map: 'km_step', key: { program, index } });
   const splits = new Map<number, Table<SplitRecord>>();
-  for (const step of steps) if (step?.op === 'target' && step.kind === 'split') splits.set(step.target, takeSplit(step.target, step.n));
-  return { id: program, steps: adoptedSteps(steps), splits, clusters: [], roomless: [], source: undefined };
+  for (const step of steps) {
+    const value = step.op === 'target' ? step.value : undefined;
+    if (value?.op === 'target' && value.kind === 'split') splits.set(value.target, takeSplit(value.target, value.n));
+  }
+  return { id: program, steps: new AdoptedSteps(steps), splits, clusters: [], roomless: [], source: undefined };
+}
+
+/** Whether the automaton of a step is there, if it has one. */
+function runs(step: StoredStep, automata: ReadonlySet<number>): boolean {
+  const value = step.op === 'automaton' ? step.value : undefined;
+  return value?.op !== 'automaton' || automata.has(value.automaton);
 }
 
 function entriesOf({ id, steps, splits }: ProgramImage): Operation[] {
   const slots = [...splits].flatMap(([splitId, table]) => table.map((_, index): Operation => ({ op: 'delete', map: 'km_split', key: { splitId, index } })));
-  return [...steps.list().map((_, index): Operation => ({ op: 'delete', map: 'km_step', key: { program: id, index } })), ...slots];
+  return [...Array.from({ length: steps.length }, (_, index): Operation => ({ op: 'delete', map: 'km_step', key: { program: id, index } })), ...slots];
 }
 
 /** Domains by table and by virtual host. */

@@ -106,10 +106,10 @@ function newEndpoint(schedule: Schedule, ids: IdAllocator, { address, port }: En
 }
 
 function clusterRecord(cluster: Cluster, slots4: number, slots6: number): ClusterRecord {
-  const base = { slots4, slots6, maxConnections: NO_LIMIT, lb: 'round_robin', panic: false } as const;
-  if (cluster.kind !== 'endpoints') return { ...base, kind: cluster.kind, reason: REASON_NUMBER[cluster.reason] };
+  if (cluster.kind !== 'endpoints') return { slots4, slots6, maxConnections: NO_LIMIT, kind: cluster.kind, lb: 'round_robin', reason: REASON_NUMBER[cluster.reason], panic: false };
   return {
-    ...base,
+    slots4,
+    slots6,
     kind: 'endpoints',
     maxConnections: cluster.maxConnections ?? NO_LIMIT,
     lb: cluster.lb,

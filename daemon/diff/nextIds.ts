@@ -55,8 +55,10 @@ function seenInRoutes({ routes, domains, vhosts, steps, automata }: MapContents,
     seen('vhost', id);
     seen('program', value.program);
   }
-  for (const { key, value } of steps) {
-    seen('program', key.program);
+  for (const step of steps) {
+    seen('program', step.key.program);
+    if (step.op !== 'target' && step.op !== 'automaton') continue;
+    const { value } = step;
     if (value.op === 'target') seenTarget(value, seen);
     if (value.op === 'automaton') seen('automaton', value.automaton);
   }

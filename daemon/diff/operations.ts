@@ -164,11 +164,18 @@ export type Operation =
   /** Wait until no program run that began before this point is still going (an RCU grace period). */
   | { readonly op: 'barrier' };
 
-/** The steps of a program as the kernel holds them; undefined where one is missing (only after an unclean stop). */
+/** A step that is in the maps. Its value may be made anew each time one looks at it: as objects half a million of them take 300 MB. */
+export interface StoredStep {
+  readonly key: StepKey;
+  readonly op: StepRecord['op'];
+  readonly value: StepRecord;
+}
+
+/** The steps of a program as the kernel holds them. */
 export interface StepTable {
   readonly length: number;
   /** May be made anew each time. */
-  list(): readonly (StepRecord | undefined)[];
+  list(): readonly StepRecord[];
 }
 
 /** All steps of a program: as operations by themselves those of 300,000 routes take more memory than all else. */
@@ -183,9 +190,8 @@ export function* singly(operations: Iterable<PlannedOperation>): Generator<Opera
     }
     const { op, program } = operation;
     for (const [index, value] of operation.steps.list().entries()) {
-      if (op === 'delete program') {
-        if (value) yield { op: 'delete', map: 'km_step', key: { program, index } };
-      } else if (value) yield { op: 'put', map: 'km_step', key: { program, index }, value };
+      if (op === 'delete program') yield { op: 'delete', map: 'km_step', key: { program, index } };
+      else yield { op: 'put', map: 'km_step', key: { program, index }, value };
     }
   }
 }
@@ -209,7 +215,7 @@ export interface MapContents {
   readonly routes: readonly { readonly id: number; readonly value: RoutesRecord }[];
   readonly domains: readonly { readonly key: DomainRecordKey; readonly vhost: number }[];
   readonly vhosts: readonly { readonly id: number; readonly value: VhostRecord }[];
-  readonly steps: readonly { readonly key: StepKey; readonly value: StepRecord }[];
+  readonly steps: readonly StoredStep[];
   readonly automata: readonly { readonly id: number; readonly value: Automaton }[];
   readonly names: readonly { readonly key: NameKey; readonly name: string }[];
   /** Ids that have counter entries, so that orphans of a crash between two writes are swept. */

@@ -9,7 +9,7 @@ import type { SplitKey, SplitRecord, StepRecord, TargetRecord } from './operatio
 import { REASON_NUMBER } from './reasons.js';
 import type { Schedule } from './schedule.js';
 import { planSplit, removeSplit, sameSplit, splitRecords, withoutClusters, type ClusterIds } from './splits.js';
-import { adoptedSteps, hasIds, WrittenSteps } from './stepTable.js';
+import { AdoptedSteps, hasIds, WrittenSteps } from './stepTable.js';
 
 /** What is needed to plan programs: the ids that the clusters have now, and which of them are others than before. */
 export interface ProgramWork {
@@ -70,7 +70,7 @@ const NO_SPLITS: ProgramImage['splits'] = new Map();
 
 export function removeProgram({ schedule, automata }: Pick<ProgramWork, 'schedule' | 'automata'>, { id, steps, splits }: ProgramImage): void {
   schedule.removeProgram(id, steps);
-  for (const step of steps.list()) if (step?.op === 'automaton') automata.leave(step.automaton);
+  for (const step of steps.list()) if (step.op === 'automaton') automata.leave(step.automaton);
   for (const [splitId, slots] of splits) removeSplit(schedule, { id: splitId, slots });
 }
 
@@ -82,13 +82,13 @@ export function programWithoutClusters({ schedule, ids, automata }: ProgramWork,
       if (slot && !sameSplit(before.splits.get(splitId)![index], slot)) schedule.split({ splitId, index }, slot);
     });
   }
-  const leads = (step: StepRecord | undefined): boolean => step?.op === 'target' && step.kind === 'cluster' && gone.has(step.target);
+  const leads = (step: StepRecord): step is TargetRecord & { op: 'target' } => step.op === 'target' && step.kind === 'cluster' && gone.has(step.target);
   const held = before.steps.list();
   if (!held.some(leads)) return { ...before, splits };
   const id = ids.take('program');
-  const steps = adoptedSteps(held.map((step) => (step?.op === 'target' && leads(step) ? { ...step, target: 0 } : step)));
+  const steps = new AdoptedSteps(held.map((step) => (leads(step) ? { ...step, target: 0 } : step)).map((value) => ({ value })));
   schedule.program(id, steps);
-  for (const step of held) if (step?.op === 'automaton') automata.share(step.automaton);
+  for (const step of held) if (step.op === 'automaton') automata.share(step.automaton);
   removeProgram({ schedule, automata }, { ...before, splits: new Map() });
   return { ...before, id, steps, splits };
 }
@@ -128,18 +128,18 @@ function automatonRecord({ then, otherwise, unsure }: AutomatonRouteStep, id: nu
 
 const roomless = (steps: readonly RouteStep[], automata: AutomatonTable): string[] => steps.flatMap((step) => (step.op === 'automaton' && automata.idOf(step.automaton) === undefined ? [step.regex] : []));
 
-type HeldSteps = readonly (StepRecord | undefined)[];
+type HeldSteps = readonly StepRecord[];
 
 /** Whether the maps hold these steps already, but for the weights of splits. */
 function sameSteps(before: ProgramImage, written: HeldSteps, steps: readonly RouteStep[], targets: Targets, { clusterIds, automata }: ProgramWork): boolean {
   return (
     written.length === steps.length &&
     steps.every((step, index) => {
-      const held = written[index];
-      if (step.op === 'automaton') return held !== undefined && sameAutomatonStep(held, step, automata);
-      if (step.op !== 'target') return held !== undefined && sameStep(held, step);
+      const held = written[index]!;
+      if (step.op === 'automaton') return sameAutomatonStep(held, step, automata);
+      if (step.op !== 'target') return sameStep(held, step);
       const slots = targets.get(index);
-      if (held?.op !== 'target' || (slots && before.splits.get(held.target)?.length !== slots.length)) return false;
+      if (held.op !== 'target' || (slots && before.splits.get(held.target)?.length !== slots.length)) return false;
       return sameStep(held, { op: 'target', ...targetRecord(step, slots ? held.target : 0, slots?.length ?? 0, clusterIds) });
     })
   );

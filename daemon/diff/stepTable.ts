@@ -1,9 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RouteProgram, RouteStep } from '../model/routeTable.js';
-import type { StepRecord, StepTable } from './operations.js';
+import type { StepRecord, StepTable, StoredStep } from './operations.js';
 
 /** As they were read from the maps. */
-export const adoptedSteps = (steps: readonly (StepRecord | undefined)[]): StepTable => ({ length: steps.length, list: () => steps });
+export class AdoptedSteps implements StepTable {
+  readonly #steps: readonly Pick<StoredStep, 'value'>[];
+
+  constructor(steps: readonly Pick<StoredStep, 'value'>[]) {
+    this.#steps = steps;
+  }
+
+  get length(): number {
+    return this.#steps.length;
+  }
+
+  list(): readonly StepRecord[] {
+    return this.#steps.map(({ value }) => value);
+  }
+}
 
 /** Those of a program of the model: all but what has ids in it is there once, in the model. */
 export class WrittenSteps implements StepTable {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { MapContents, MapName } from '../diff/operations.js';
+import type { MapContents, MapName, StepKey, StepRecord, StoredStep } from '../diff/operations.js';
 import type { Codec } from './codec.js';
 import { DataplaneError } from './errors.js';
 import { call } from './libbpf.js';
@@ -40,7 +40,7 @@ export function readContents(maps: Maps): MapContents {
     routes: pairs(maps, 'km_routes', RECORDS.km_routes).map(([id, value]) => ({ id, value })),
     domains: [...pairs(maps, 'km_domain', RECORDS.km_domain), ...pairs(maps, 'km_wild', RECORDS.km_wild)].map(([key, vhost]) => ({ key, vhost })),
     vhosts: pairs(maps, 'km_vhost', RECORDS.km_vhost).map(([id, value]) => ({ id, value })),
-    steps: pairs(maps, 'km_step', RECORDS.km_step).map(([key, value]) => ({ key, value })),
+    steps: storedSteps(maps),
     automata: pairs(maps, 'km_automaton', RECORDS.km_automaton).map(([id, value]) => ({ id, value })),
     names: pairs(maps, 'km_name', RECORDS.km_name).map(([key, name]) => ({ key, name })),
     states: {
@@ -79,6 +79,44 @@ function pairs<K, V>(maps: Maps, name: MapName, codecs: { readonly key: Codec<K>
     }
   });
   return found;
+}
+
+/** Each is read once, to know that it can be, and kept as its bytes. */
+function storedSteps(maps: Maps): StoredStep[] {
+  const { key, value } = RECORDS.km_step;
+  return pairs(maps, 'km_step', { key, value: { read: (from: Buffer, at: number) => ({ op: value.read(from, at).op, text: bytesAt(from, at, value.size) }) } }).map(([at, { op, text }]) => new HeldStep(at, op, text));
+}
+
+/** Without the zeros at its end, of which most of a step is. */
+function bytesAt(from: Buffer, at: number, size: number): string {
+  let end = at + size;
+  while (end > at && from[end - 1] === 0) end -= 1;
+  return from.toString('latin1', at, end);
+}
+
+class HeldStep implements StoredStep {
+  readonly op: StoredStep['op'];
+  readonly #program: number;
+  readonly #index: number;
+  readonly #text: string;
+
+  constructor({ program, index }: StepKey, op: StoredStep['op'], text: string) {
+    this.op = op;
+    this.#program = program;
+    this.#index = index;
+    this.#text = text;
+  }
+
+  get key(): StepKey {
+    return { program: this.#program, index: this.#index };
+  }
+
+  get value(): StepRecord {
+    const { value } = RECORDS.km_step;
+    const bytes = Buffer.alloc(value.size);
+    bytes.write(this.#text, 'latin1');
+    return value.read(bytes, 0);
+  }
 }
 
 /** Sums of all CPUs, by name. */

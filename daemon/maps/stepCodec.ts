@@ -78,28 +78,28 @@ function writeData(bytes: Buffer, to: Buffer, at: number): Buffer {
 
 type Jumps = { readonly then: number; readonly otherwise: number };
 
-function readOperands(op: StepRecord['op'], jumps: Jumps, from: Buffer, at: number): StepRecord {
+function readOperands(op: StepRecord['op'], { then, otherwise }: Jumps, from: Buffer, at: number): StepRecord {
   const flags = from.readUInt8(at + STEP.flags);
   const value = from.readUInt32LE(at + STEP.value);
   const ignoreCase = (flags & STEP_IGNORE_CASE) !== 0;
   switch (op) {
     case 'field':
-      return { op, ...jumps, field: nameOf('enum km_field', ENUMS.km_field, value) };
+      return { op, then, otherwise, field: nameOf('enum km_field', ENUMS.km_field, value) };
     case 'header':
     case 'param':
-      return { op, ...jumps, name: readData(from, at).toString() };
+      return { op, then, otherwise, name: readData(from, at).toString() };
     case 'empty':
-      return { op, ...jumps };
+      return { op, then, otherwise };
     case 'compare':
-      return { op, ...jumps, bytes: readData(from, at), offset: value, fromEnd: (flags & STEP_FROM_END) !== 0, ignoreCase };
+      return { op, then, otherwise, bytes: readData(from, at), offset: value, fromEnd: (flags & STEP_FROM_END) !== 0, ignoreCase };
     case 'length':
-      return { op, ...jumps, is: (flags & STEP_AT_LEAST) !== 0 ? 'at_least' : 'exactly', bytes: value };
+      return { op, then, otherwise, is: (flags & STEP_AT_LEAST) !== 0 ? 'at_least' : 'exactly', bytes: value };
     case 'contains':
-      return { op, ...jumps, bytes: readData(from, at), ignoreCase };
+      return { op, then, otherwise, bytes: readData(from, at), ignoreCase };
     case 'range':
-      return { op, ...jumps, start: from.readBigInt64LE(at + STEP.start), end: from.readBigInt64LE(at + STEP.end) };
+      return { op, then, otherwise, start: from.readBigInt64LE(at + STEP.start), end: from.readBigInt64LE(at + STEP.end) };
     case 'automaton':
-      return { op, ...jumps, automaton: value };
+      return { op, then, otherwise, automaton: value };
     case 'target': {
       const kind = nameOf('enum km_target_kind', ENUMS.km_target_kind, from.readUInt8(at + STEP.kind));
       return { op, kind, target: from.readUInt32LE(at + STEP.target), n: from.readUInt32LE(at + STEP.n), reason: from.readUInt8(at + STEP.reason) };

@@ -89,27 +89,28 @@ function write(to: Writer, step: RouteStep, index: number): void {
 
 function read(from: Reader, index: number, target: () => Target, automaton: () => Automaton): RouteStep {
   const op = OPS[from.number()]!;
-  const jumps = () => ({ then: index + from.number(), otherwise: index + from.number() });
+  // Field by field, in the order of their values: a spread takes ten times as long.
+  const jump = (): number => index + from.number();
   switch (op) {
     case 'field':
-      return { op, field: FIELDS[from.number()]!, ...jumps() };
+      return { op, field: FIELDS[from.number()]!, then: jump(), otherwise: jump() };
     case 'header':
     case 'param':
-      return { op, name: from.bytes().toString(), ...jumps() };
+      return { op, name: from.bytes().toString(), then: jump(), otherwise: jump() };
     case 'empty':
-      return { op, ...jumps() };
+      return { op, then: jump(), otherwise: jump() };
     case 'compare':
-      return { op, bytes: from.bytes(), offset: from.number(), fromEnd: from.number() === 1, ignoreCase: from.number() === 1, ...jumps() };
+      return { op, bytes: from.bytes(), offset: from.number(), fromEnd: from.number() === 1, ignoreCase: from.number() === 1, then: jump(), otherwise: jump() };
     case 'length':
-      return { op, is: LENGTHS[from.number()]!, bytes: from.number(), ...jumps() };
+      return { op, is: LENGTHS[from.number()]!, bytes: from.number(), then: jump(), otherwise: jump() };
     case 'contains':
-      return { op, bytes: from.bytes(), ignoreCase: from.number() === 1, ...jumps() };
+      return { op, bytes: from.bytes(), ignoreCase: from.number() === 1, then: jump(), otherwise: jump() };
     case 'range': {
       const [start = '', end = ''] = from.bytes().toString().split(' ');
-      return { op, start: BigInt(start), end: BigInt(end), ...jumps() };
+      return { op, start: BigInt(start), end: BigInt(end), then: jump(), otherwise: jump() };
     }
     case 'automaton':
-      return { op, automaton: automaton(), regex: from.bytes().toString(), unsure: index + from.number(), ...jumps() };
+      return { op, automaton: automaton(), regex: from.bytes().toString(), unsure: jump(), then: jump(), otherwise: jump() };
     case 'target':
       return { op, target: target() };
     case 'default':

@@ -97,7 +97,7 @@ export class Kernel {
       routes: list<number, RoutesRecord>('km_routes').map(({ key, value }) => ({ id: key, value })),
       domains: [...list<DomainRecordKey, number>('km_domain'), ...list<DomainRecordKey, number>('km_wild')].map(({ key, value }) => ({ key, vhost: value })),
       vhosts: list<number, VhostRecord>('km_vhost').map(({ key, value }) => ({ id: key, value })),
-      steps: list<StepKey, StepRecord>('km_step'),
+      steps: list<StepKey, StepRecord>('km_step').map(({ key, value }) => ({ key, op: value.op, value })),
       automata: list<number, Automaton>('km_automaton').map(({ key, value }) => ({ id: key, value })),
       names: list<NameKey, string>('km_name').map(({ key, value }) => ({ key, name: value })),
       states: { listeners: ids('km_listener_state'), clusters: ids('km_cluster_state'), endpoints: ids('km_endpoint_state') },
