@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createImage, planInSlices, type Image } from './diff/plan.js';
-import { countOf, type MapContents, type PlannedOperation } from './diff/operations.js';
+import { afterBarrier, inOrder, type MapContents, type PlannedOperation } from './diff/operations.js';
 import type { Logger } from './log.js';
 import type { DataplaneError } from './maps/errors.js';
 import { createSlicedBuilder } from './model/build.js';
@@ -15,7 +15,7 @@ import type { Complete } from './xds/source.js';
 /** The part of the data plane that the applier needs. */
 export interface MapWriter {
   read(): MapContents;
-  apply(operations: readonly PlannedOperation[]): Promise<void>;
+  apply(operations: Iterable<PlannedOperation>): Promise<void>;
   /** Automata that the maps take. */
   readonly mostAutomata: number;
 }
@@ -67,6 +67,8 @@ export class Applier {
   readonly #onApplied: (applied: Applied) => void | Promise<void>;
   readonly #build = createSlicedBuilder();
   #image: Image;
+  /** Of the plan that is in force, what is still to be removed. */
+  #removed: readonly PlannedOperation[] = [];
   #next: Submission | undefined;
   /** The newest that came. */
   #last: Submission | undefined;
@@ -124,15 +126,19 @@ export class Applier {
         const submission = this.#next;
         this.#next = undefined;
         const began = performance.now();
-        await this.#apply(submission);
-        await sleep(Math.min(performance.now() - began, LONGEST_REST_MS));
+        const done = await this.#apply(submission);
+        const written = performance.now();
+        if (done) await this.#clear(submission.complete);
+        const rested = performance.now() - written;
+        await sleep(Math.max(0, Math.min(written - began, LONGEST_REST_MS) - rested));
       }
     } finally {
       this.#running = undefined;
     }
   }
 
-  async #apply(submission: Submission): Promise<void> {
+  /** @returns whether it could be written. */
+  async #apply(submission: Submission): Promise<boolean> {
     const { resources, complete } = submission;
     const started = performance.now();
     const before = this.#applied.model;
@@ -143,10 +149,16 @@ export class Applier {
       if (before && this.#full) await this.#put(keptWithin(model, before, this.#full.error), submission, started);
     } catch (error) {
       this.#failed(error as Error);
-      return;
+      return false;
     }
     this.#report();
     await this.#onApplied(this.#applied);
+    return true;
+  }
+
+  /** What nothing leads to any more goes when the change is in force: it has to wait for connections that may still be on their way to it. */
+  async #clear(complete: Complete): Promise<void> {
+    await this.#remove();
     if (this.#sharing) await this.#sweepShared(this.#applied.model!, complete);
   }
 
@@ -182,10 +194,22 @@ export class Applier {
       mostAutomata: this.#maps.mostAutomata,
       sweep: { frontends: complete.listeners && complete.routes, clusters: complete.clusters && complete.endpoints, shared: !this.#sharing },
     });
-    const { operations, image, notEnforced } = await inSlices(work);
-    await this.#maps.apply(operations);
+    const { written, removed, count, image, notEnforced } = await inSlices(work);
+    await this.#maps.apply(inOrder(written));
     this.#image = image;
-    return { operations: countOf(operations), notEnforced };
+    this.#removed = removed;
+    return { operations: count, notEnforced };
+  }
+
+  async #remove(): Promise<void> {
+    const removed = this.#removed;
+    this.#removed = [];
+    if (removed.length === 0) return;
+    try {
+      await this.#maps.apply(afterBarrier(removed));
+    } catch (error) {
+      this.#failed(error as Error);
+    }
   }
 
   /** The programs of the other layout are gone: what only they used goes, too. */
@@ -193,6 +217,7 @@ export class Applier {
     this.#sharing = false;
     try {
       await this.#write(model, complete);
+      await this.#remove();
     } catch (error) {
       this.#failed(error as Error);
     }

@@ -8,7 +8,9 @@ export class Steering {
   readonly #dataplane: Pick<Dataplane, 'attach' | 'followModule' | 'l7'>;
   readonly #log: Logger;
   #l7: L7State | undefined;
-  /** Addresses that have a route table. */
+  /** Of the configuration in force: most changes leave them as they are. */
+  #frontends: MeshModel['frontends'] | undefined;
+  /** Those that have a route table. */
   #routed = 0;
   #warned: string | undefined;
   #attached = false;
@@ -37,6 +39,8 @@ export class Steering {
 
   /** A configuration that was written. */
   configured({ frontends }: MeshModel): void {
+    if (frontends === this.#frontends) return;
+    this.#frontends = frontends;
     this.#routed = [...frontends.values()].filter(({ routes }) => routes !== undefined).length;
     this.#warnOnce();
   }

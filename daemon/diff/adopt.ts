@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { ShardedMap } from '../model/shardedMap.js';
 import { frontendKey } from '../model/types.js';
 import { adoptAutomata } from './adoptAutomata.js';
 import { adoptRouteTables, type TakeSplit } from './adoptRoutes.js';
@@ -41,7 +42,7 @@ export function createImage(contents: MapContents = NOTHING): Image {
   adoptNames(contents, { listener: listeners, cluster: clusters, routes: routeTables, vhost: vhostsOf(routeTables) }, orphans);
   const missing = adoptStates(contents, listeners, clusters, orphans);
   const namedIds = { listener: unusedNames(contents, 'listener', idsOf(listeners.values())), cluster: unusedNames(contents, 'cluster', usedClusters(contents)) };
-  return { frontends, listeners, clusters, routeTables, automata, source: undefined, nextIds: nextIds(contents), namedIds, missing, orphans };
+  return { frontends, listeners, clusters: ShardedMap.empty<ClusterImage>().with(clusters, []), routeTables, automata, sources: { frontends: undefined, clusters: undefined }, nextIds: nextIds(contents), namedIds, missing, orphans };
 }
 
 /** Names of a kind whose ids nothing but counters has. Of a name that stands twice the first id counts. */

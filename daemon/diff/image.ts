@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { HostDomain, RouteProgram, RouteTable } from '../model/routeTable.js';
+import type { ShardedMap } from '../model/shardedMap.js';
 import type { Cluster, Frontend, MeshModel } from '../model/types.js';
 import type { AutomatonImage } from './automata.js';
 import type { NamedIds, NextIds } from './ids.js';
@@ -77,13 +78,13 @@ export interface Image {
   /** By stored name, see `storedName`. */
   readonly listeners: ReadonlyMap<string, ListenerImage>;
   /** By stored name. */
-  readonly clusters: ReadonlyMap<string, ClusterImage>;
+  readonly clusters: ShardedMap<ClusterImage>;
   /** By stored name. */
   readonly routeTables: ReadonlyMap<string, RouteTableImage>;
   /** By `automatonKey`. */
   readonly automata: ReadonlyMap<string, AutomatonImage>;
-  /** The model's frontends that these are, when they are exactly those: the same map again needs no look at each. */
-  readonly source: MeshModel['frontends'] | undefined;
+  /** What of the model these are, when they are exactly that: what is the same again needs no look at each. */
+  readonly sources: { readonly frontends: MeshModel['frontends'] | undefined; readonly clusters: MeshModel['clusters'] | undefined };
   readonly nextIds: NextIds;
   /** Of `orphans`: who comes back by its name has its counters again. */
   readonly namedIds: NamedIds;

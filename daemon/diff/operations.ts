@@ -196,11 +196,12 @@ export function* singly(operations: Iterable<PlannedOperation>): Generator<Opera
   }
 }
 
-/** How many operations these are. */
-export function countOf(operations: readonly PlannedOperation[]): number {
-  let count = 0;
-  for (const operation of operations) count += 'steps' in operation ? operation.steps.length : 1;
-  return count;
+/** Removals as they have to be carried out. */
+export const afterBarrier = (removed: readonly PlannedOperation[]): readonly PlannedOperation[] => (removed.length === 0 ? [] : [{ op: 'barrier' }, ...removed]);
+
+/** All operations of a plan's parts. */
+export function* inOrder(parts: readonly (readonly PlannedOperation[])[]): Generator<PlannedOperation, void, void> {
+  for (const part of parts) yield* part;
 }
 
 /**

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LOOKS, whole } from '../model/slices.js';
+import { differences, type ShardedMap } from '../model/shardedMap.js';
 import type { Slices } from '../model/slices.js';
 import { undecided } from '../model/routing/stringMatch.js';
 import type { Frontend, MeshModel, NotEnforced } from '../model/types.js';
@@ -10,9 +11,9 @@ import { IdAllocator, NO_NAMED_IDS } from './ids.js';
 import type { ClusterImage, FrontendImage, Image, ListenerImage, RouteTableImage } from './image.js';
 import { ListenerTable } from './listeners.js';
 import { storedName } from './names.js';
-import { singly, type Operation, type PlannedOperation } from './operations.js';
+import { afterBarrier, singly, type Operation } from './operations.js';
 import { planRouteTables, type PlannedRouteTables } from './routeTableSet.js';
-import { Schedule } from './schedule.js';
+import { Schedule, type Scheduled } from './schedule.js';
 import type { ClusterIds } from './splits.js';
 
 export { createImage } from './adopt.js';
@@ -27,13 +28,16 @@ export interface Sweep {
   readonly shared: boolean;
 }
 
-export interface Plan<O = PlannedOperation> {
-  /** To be carried out in order. */
-  readonly operations: O[];
+export interface Plan extends Omit<Scheduled, 'retained'> {
   /** What the maps hold afterwards. */
   readonly image: Image;
   /** What is left out because a map has no room for it. */
   readonly notEnforced: readonly NotEnforced[];
+}
+
+/** With all operations one by one, in order. */
+export interface PlanInOne extends Omit<Plan, keyof Scheduled> {
+  readonly operations: Operation[];
 }
 
 export interface PlanOptions {
@@ -58,9 +62,9 @@ interface Work {
  *
  * @throws RangeError when the ids of a kind are used up.
  */
-export function plan(image: Image, model: MeshModel, options: PlanOptions): Plan<Operation> {
-  const planned = whole(planInSlices(image, model, options));
-  return { ...planned, operations: [...singly(planned.operations)] };
+export function plan(image: Image, model: MeshModel, options: PlanOptions): PlanInOne {
+  const { written, removed, image: after, notEnforced } = whole(planInSlices(image, model, options));
+  return { image: after, notEnforced, operations: [...singly([...written.flat(), ...afterBarrier(removed)])] };
 }
 
 /** The same in slices. Neither image nor model changes by it. */
@@ -73,12 +77,18 @@ export function* planInSlices(image: Image, model: MeshModel, { sweep, mostAutom
   const { frontends, listeners } = yield* planFrontends(work, { clusterIds, renumbered, gone, ...routes });
   const keptAutomata = automata.finish();
   const nextIds = work.ids.next;
-  const source = frontends.size === model.frontends.size ? model.frontends : undefined;
-  const { operations, retained } = work.schedule.finish(image.missing, image.orphans, work.ids, !sweep.shared);
+  const sources = {
+    frontends: frontends.size === model.frontends.size ? model.frontends : undefined,
+    clusters: clusters.size === model.clusters.size ? model.clusters : undefined,
+  };
+  yield;
+  const { written, removed, count, retained } = work.schedule.finish(image.missing, image.orphans, work.ids, !sweep.shared);
   const namedIds = sweep.shared ? NO_NAMED_IDS : image.namedIds;
   return {
-    operations,
-    image: { frontends, listeners, clusters, routeTables: routes.tables, automata: keptAutomata, source, nextIds, namedIds, missing: [], orphans: retained },
+    written,
+    removed,
+    count,
+    image: { frontends, listeners, clusters, routeTables: routes.tables, automata: keptAutomata, sources, nextIds, namedIds, missing: [], orphans: retained },
     notEnforced: withoutRoom(routes.tables, mostAutomata),
   };
 }
@@ -94,7 +104,7 @@ function withoutRoom(tables: ReadonlyMap<string, RouteTableImage>, most: number)
 }
 
 interface PlannedClusters {
-  readonly clusters: ReadonlyMap<string, ClusterImage>;
+  readonly clusters: ShardedMap<ClusterImage>;
   /** Stored names of clusters that came or went: who leads to them has another id to write. */
   readonly renumbered: ReadonlySet<string>;
   /** Ids of clusters that went. */
@@ -105,28 +115,33 @@ function* planClusters({ schedule, ids, image, model, sweep }: Work): Slices<Pla
   const changed = new Map<string, ClusterImage>();
   const renumbered = new Set<string>();
   const gone = new Set<number>();
-  let kept = 0;
-  for (const [modelName, cluster] of model.clusters) {
+  const { sources } = image;
+  const missing: string[] = [];
+  for (const modelName of sources.clusters ? differences(sources.clusters, model.clusters) : model.clusters.keys()) {
+    const cluster = model.clusters.get(modelName);
     const name = storedName(modelName);
     const before = image.clusters.get(name);
-    if (before) kept += 1;
-    else renumbered.add(name);
-    const current = before?.source === cluster;
-    if (!current) changed.set(name, planCluster(schedule, ids, before, cluster, name));
-    if (!current || kept % LOOKS === 0) yield;
+    if (!cluster) {
+      missing.push(name);
+      continue;
+    }
+    if (!before) renumbered.add(name);
+    if (before?.source !== cluster) changed.set(name, planCluster(schedule, ids, before, cluster, name));
+    yield;
   }
-  const removed = sweep.clusters && kept < image.clusters.size ? absent(image.clusters, model.clusters) : [];
-  for (const [name, before] of removed) {
+  const removed = !sweep.clusters ? [] : sources.clusters ? missing : absent(image.clusters, model.clusters);
+  for (const name of removed) {
+    const before = image.clusters.get(name)!;
     planClusterRemoval(schedule, before);
     renumbered.add(name);
     gone.add(before.id);
   }
-  return { clusters: patched(image.clusters, changed, removed), renumbered, gone };
+  return { clusters: image.clusters.with(changed, removed), renumbered, gone };
 }
 
-function absent(images: ReadonlyMap<string, ClusterImage>, wanted: ReadonlyMap<string, unknown>): [string, ClusterImage][] {
+function absent(images: ReadonlyMap<string, ClusterImage>, wanted: ReadonlyMap<string, unknown>): string[] {
   const names = new Set([...wanted.keys()].map(storedName));
-  return [...images].filter(([name]) => !names.has(name));
+  return [...images.keys()].filter((name) => !names.has(name));
 }
 
 /** The same map where nothing changed; else a copy. */
@@ -151,7 +166,7 @@ interface Led extends PlannedRouteTables {
 }
 
 function* planFrontends({ schedule, ids, image, model, sweep }: Work, led: Led): Slices<PlannedFrontends> {
-  if (model.frontends === image.source && led.renumbered.size === 0 && led.renumberedTables.size === 0) return image;
+  if (model.frontends === image.sources.frontends && led.renumbered.size === 0 && led.renumberedTables.size === 0) return image;
   const listeners = new ListenerTable(schedule, ids, image.listeners);
   const changed = new Map<string, FrontendImage>();
   let [kept, looked] = [0, 0];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Automaton } from '../model/routing/regex/automaton.js';
 import type { IdAllocator, NextIds } from './ids.js';
+import { afterBarrier } from './operations.js';
 import type {
   ClusterRecord,
   DomainRecordKey,
@@ -19,6 +20,17 @@ import type {
 } from './operations.js';
 
 type StateMap = 'km_listener_state' | 'km_cluster_state' | 'km_endpoint_state';
+
+/** What a plan does, in order: `written` brings it into force; `removed` is what nothing leads to then, after a grace period. */
+export interface Scheduled {
+  /** In parts, as they were collected: at a load they are hundreds of thousands. */
+  readonly written: readonly (readonly PlannedOperation[])[];
+  readonly removed: readonly PlannedOperation[];
+  /** How many operations both are; each step of a program is one. */
+  readonly count: number;
+  /** To be removed by a later plan. */
+  readonly retained: readonly Operation[];
+}
 
 /**
  * Collects the operations of one plan and puts them in the order in which a lookup never meets a hole:
@@ -168,18 +180,20 @@ export class Schedule {
    * @param ids after this plan.
    * @param keep retains counters and names, which programs with other maps may use.
    */
-  finish(missing: readonly Operation[], orphans: readonly Operation[], ids: IdAllocator, keep: boolean): { operations: PlannedOperation[]; retained: Operation[] } {
+  finish(missing: readonly Operation[], orphans: readonly Operation[], ids: IdAllocator, keep: boolean): Scheduled {
     const nextIds = ids.next;
     const routes = [this.#splits, this.#automata, this.#programs, this.#vhosts, this.#domains, this.#routes, this.#withdrawnDomains];
     const frontends = [this.#frontendSplits, this.#frontends, this.#withdrawn];
-    const written = [this.#names, missing, this.#states, this.#slots, this.#clusters, ...routes, ...frontends, this.#emptied].flat();
+    const written = [this.#names, missing, this.#states, this.#slots, this.#clusters, ...routes, ...frontends, this.#emptied];
     const oldRoutes = [this.#oldRoutes, this.#oldDomains, this.#oldVhosts, this.#oldPrograms, this.#oldAutomata];
     const left = orphans.filter((operation) => !isRevived(operation, ids));
     const old = [...oldRoutes, this.#oldSplits, this.#oldClusters, this.#oldSlots, this.#oldStates, this.#oldNames, left].flat();
     const retained = old.filter((operation): operation is Operation => removesLastId(operation, nextIds) || (keep && isShared(operation)));
     const staying = new Set<PlannedOperation>(retained);
     const removed = retained.length === 0 ? old : old.filter((operation) => !staying.has(operation));
-    return { operations: removed.length === 0 ? written : [...written, { op: 'barrier' }, ...removed], retained };
+    const steps = [this.#programs, this.#oldPrograms].flat().reduce((sum, operation) => sum + ('steps' in operation ? operation.steps.length - 1 : 0), 0);
+    const count = written.reduce((sum, { length }) => sum + length, 0) + afterBarrier(removed).length + steps;
+    return { written, removed, count, retained };
   }
 }
 

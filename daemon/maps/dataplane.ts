@@ -151,7 +151,7 @@ export class Dataplane {
   }
 
   /** Writes to the maps, in order. After an error `read` tells what was done. @throws DataplaneError */
-  apply(operations: readonly PlannedOperation[]): Promise<void> {
+  apply(operations: Iterable<PlannedOperation>): Promise<void> {
     return applyOperations(this.#loaded.maps, operations);
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import os from 'node:os';
+import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import koffi, { type LibraryHandle } from 'koffi';
 
@@ -27,7 +27,7 @@ export async function gracePeriod(): Promise<void> {
 
 function waitForRcu(): Promise<boolean> {
   const number = SYS_MEMBARRIER[process.arch];
-  if (number === undefined || os.cpus().length < 2) return Promise.resolve(false);
+  if (number === undefined || hasOneCpu()) return Promise.resolve(false);
   const syscall = (libcSyscall ??= koffi.load(null).func('long syscall(long number, long command, long flags, long cpu)'));
   const offered: number = syscall(number, MEMBARRIER_CMD_QUERY, 0, 0);
   if (offered < 0 || (offered & MEMBARRIER_CMD_GLOBAL) === 0) return Promise.resolve(false);
@@ -35,3 +35,6 @@ function waitForRcu(): Promise<boolean> {
     syscall.async(number, MEMBARRIER_CMD_GLOBAL, 0, 0, (error: Error | null, result: number) => resolve(error === null && result === 0));
   });
 }
+
+/** A list such as `0` or `0-3,8` (Documentation/admin-guide/cputopology.rst); os.cpus() reads much more, of each of them. */
+const hasOneCpu = (): boolean => /^\d+$/.test(fs.readFileSync('/sys/devices/system/cpu/online', 'utf8').trim());

@@ -4,8 +4,8 @@ import { DataplaneError } from './errors.js';
 import { tryCall } from './libbpf.js';
 import { BPF_F_LOCK, type AnyMapName } from './records.js';
 
-/** Entries in one call of a batch: about 5 ms, so that the event loop is not held up. */
-export const BATCH = 8192;
+/** Entries in one call of a batch: with what it takes to encode them some ten milliseconds, so that the event loop is not held up. */
+export const BATCH = 2048;
 
 const ENOENT = -2;
 const EEXIST = -17;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Cluster_DiscoveryType } from '../proto/envoy/config/cluster/v3/cluster.js';
 import type { Cluster as ClusterProto } from '../proto/envoy/config/cluster/v3/cluster.js';
-import type { ClusterLoadAssignment } from '../proto/envoy/config/endpoint/v3/endpoint.js';
 import type { Listener } from '../proto/envoy/config/listener/v3/listener.js';
 import type { ClusterMeaning } from './chainDecision.js';
 import { buildCluster, meaningOf } from './cluster.js';
+import { ClusterMemory } from './clusterMemory.js';
+import type { BuiltCluster, ClusterInput } from './clusterMemory.js';
 import { FrontendTable } from './frontendTable.js';
 import { buildListener } from './listener.js';
 import type { ListenerParts } from './listener.js';
@@ -17,20 +18,10 @@ import type { Routes } from './routes.js';
 import type { RouteTable } from './routeTable.js';
 import { newBudget } from './routing/regex/budget.js';
 import type { Budget } from './routing/regex/budget.js';
+import { ShardedMap } from './shardedMap.js';
 import { whole } from './slices.js';
 import type { Slices } from './slices.js';
 import type { Cluster, Frontend, MeshModel, NotEnforced } from './types.js';
-
-interface BuiltCluster extends Built<ClusterProto> {
-  /** Name of the load assignment that it asks for. */
-  readonly asksFor: string | undefined;
-  readonly assignment: ClusterLoadAssignment | undefined;
-  /** Host names that were looked up, with what was found. */
-  readonly resolved: ReadonlyMap<string, readonly string[] | undefined>;
-  readonly bySource: boolean;
-  readonly ejected: ReadonlySet<string> | undefined;
-  readonly cluster: Cluster;
-}
 
 interface BuiltListener extends Built<Listener>, ListenerParts {
   /** Answers that it was built with. */
@@ -54,29 +45,31 @@ export function createModelBuilder(): (resources: Resources) => MeshModel {
 
 /** The same in slices. One model at a time: the next is begun when the one before is done. */
 export function createSlicedBuilder(): (resources: Resources) => Slices<MeshModel> {
-  const clusters = new Memory<ClusterProto, BuiltCluster>();
+  const clusters = new ClusterMemory();
   const listeners = new Memory<Listener, BuiltListener>();
   const routes = new Memory<RouteResource, BuiltRoutes>();
   const clustersOf = lastOnly(patchClusters());
   const frontendsOf = lastOnly(mergeFrontends);
   const hashedOf = rememberHashed();
   const meanings = rememberMeanings();
-  const listsOf = [lastOnly(itemsOf), lastOnly(itemsOf), lastOnly(itemsOf)] as const;
 
   return function* (resources) {
     const expressions = newBudget();
-    const builtRoutes = yield* routes.update(resources.routes, () => true, (proto, before) => makeRoutes(proto, before, expressions));
+    const builtRoutes = yield* routes.update(resources.routes, [], () => true, (proto, before) => makeRoutes(proto, before, expressions));
     const meaning = (name: string): ClusterMeaning => meanings(name, resources.clusters.get(name));
     const routesOf = (name: string): Routes | undefined => builtRoutes.built.get(name)?.routes;
-    const builtListeners = yield* listeners.update(resources.listeners, (built) => isCurrentListener(built, routesOf, meaning), (proto, before) => makeListener(proto, before, routesOf, meaning, expressions));
+    const builtListeners = yield* listeners.update(resources.listeners, [builtRoutes, resources.clusters], (built) => isCurrentListener(built, routesOf, meaning), (proto, before) => makeListener(proto, before, routesOf, meaning, expressions));
     const { frontends, routeTables, doubles } = frontendsOf(builtListeners);
-    const hashed = hashedOf(builtListeners, builtRoutes);
-    const builtClusters = yield* clusters.update(resources.clusters, (built) => isCurrentCluster(built, resources, hashed), (proto) => makeCluster(proto, resources, hashed));
+    yield;
+    const input = { ...resources, ejected: resources.ejected ?? NOTHING_EJECTED, hashed: hashedOf(builtListeners, builtRoutes) };
+    yield;
+    const builtClusters = yield* clusters.update(input, (proto) => makeCluster(proto, input));
+    yield;
     return {
       frontends,
       clusters: clustersOf(builtClusters),
       routeTables,
-      notEnforced: [...listsOf[0](builtListeners), ...doubles, ...listsOf[1](builtRoutes), ...listsOf[2](builtClusters)],
+      notEnforced: [...builtListeners.notEnforced, ...doubles, ...builtRoutes.notEnforced, ...builtClusters.notEnforced],
     };
   };
 }
@@ -92,16 +85,10 @@ function rememberMeanings(): (name: string, cluster: ClusterProto | undefined) =
   };
 }
 
-/** A copy with what changed costs much less than all clusters one by one. */
+/** All clusters by name. */
 function patchClusters(): (update: Update<BuiltCluster>) => ReadonlyMap<string, Cluster> {
-  let last: ReadonlyMap<string, Cluster> = new Map();
-  return ({ changed, removed }) => {
-    const clusters = new Map(last);
-    for (const [name, { cluster }] of changed) clusters.set(name, cluster);
-    for (const name of removed) clusters.delete(name);
-    last = clusters;
-    return clusters;
-  };
+  let last = ShardedMap.empty<Cluster>();
+  return ({ changed, removed }) => (last = last.with([...changed].map(([name, { cluster }]) => [name, cluster] as const), removed));
 }
 
 /** Clusters that connections come to by a hash of the client's address; the same set as long as no listener and no route table changes. */
@@ -135,39 +122,27 @@ function mergeFrontends({ built }: Update<BuiltListener>): Merged {
   return { frontends: merged.frontends, routeTables, doubles: merged.notEnforced() };
 }
 
-function itemsOf({ built }: Update<{ readonly notEnforced: readonly NotEnforced[] }>): readonly NotEnforced[] {
-  const items: NotEnforced[] = [];
-  for (const { notEnforced } of built.values()) for (const item of notEnforced) items.push(item);
-  return items;
-}
-
 /** Name of the load assignment of an EDS cluster. */
 function assignmentName(cluster: ClusterProto): string | undefined {
   const type = cluster.clusterDiscoveryType;
   return type?.$case === 'type' && type.value === Cluster_DiscoveryType.EDS ? cluster.edsClusterConfig?.serviceName || cluster.name : undefined;
 }
 
-/** Looks at no field of a message: each of them would be opened for it. */
-function isCurrentCluster({ asksFor, assignment, resolved, bySource, ejected, cluster }: BuiltCluster, resources: Resources, hashed: ReadonlySet<string>): boolean {
-  if (bySource !== hashed.has(cluster.name) || ejected !== resources.ejected?.get(cluster.name)) return false;
-  for (const [host, addresses] of resolved) if (resources.resolved.get(host) !== addresses) return false;
-  return assignment === (asksFor === undefined ? undefined : resources.endpoints.get(asksFor));
-}
-
+const NOTHING_EJECTED: ClusterInput['ejected'] = new Map();
 const NOTHING_RESOLVED: BuiltCluster['resolved'] = new Map();
 
-function* makeCluster(proto: ClusterProto, resources: Resources, hashed: ReadonlySet<string>): Slices<BuiltCluster> {
+function* makeCluster(proto: ClusterProto, input: ClusterInput): Slices<BuiltCluster> {
   const findings = new Findings('cluster', proto.name);
   const asksFor = assignmentName(proto);
   const endpointFindings = new Findings('endpoints', asksFor ?? proto.name);
-  const assignment = asksFor === undefined ? undefined : resources.endpoints.get(asksFor);
+  const assignment = asksFor === undefined ? undefined : input.endpoints.get(asksFor);
   const resolved = new Map<string, readonly string[] | undefined>();
   const resolve = (host: string): readonly string[] | undefined => {
-    resolved.set(host, resources.resolved.get(host));
+    resolved.set(host, input.resolved.get(host));
     return resolved.get(host);
   };
-  const bySource = hashed.has(proto.name);
-  const ejected = resources.ejected?.get(proto.name);
+  const bySource = input.hashed.has(proto.name);
+  const ejected = input.ejected.get(proto.name);
   const cluster = buildCluster(proto, { assignment, resolve, bySource, ejected }, findings, endpointFindings);
   return { proto, asksFor, assignment, resolved: resolved.size === 0 ? NOTHING_RESOLVED : resolved, bySource, ejected, cluster, notEnforced: joined(findings.list(), endpointFindings.list()) };
 }
@@ -204,5 +179,5 @@ function* makeListener(proto: Listener, before: BuiltListener | undefined, route
     },
     inline: (name: string): Routes | undefined => before?.inline.get(name),
   };
-  return { proto, routes, meanings, ...buildListener(proto, lookups, findings), notEnforced: findings.list() };
+  return { proto, routes, meanings, ...(yield* buildListener(proto, lookups, findings)), notEnforced: findings.list() };
 }

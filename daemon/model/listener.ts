@@ -11,6 +11,8 @@ import { listListenerFilters } from './filters.js';
 import type { Findings } from './notEnforced.js';
 import type { Routes } from './routes.js';
 import type { RouteTable } from './routeTable.js';
+import { LOOKS } from './slices.js';
+import type { Slices } from './slices.js';
 import { readAddress } from './socketAddress.js';
 import { targetKey } from './target.js';
 import { frontendKey } from './types.js';
@@ -48,8 +50,8 @@ const VIRTUAL_OUTBOUND = 'virtualOutbound';
 
 const takesRedirected = (listener: Listener): boolean => listener.useOriginalDst ?? listener.name === VIRTUAL_OUTBOUND;
 
-/** The frontends of one listener: what connections to its addresses come to. */
-export function buildListener(listener: Listener, lookups: Lookups, findings: Findings): ListenerParts {
+/** The frontends of one listener: what connections to its addresses come to. A wildcard listener has one for each address of its route table. */
+export function* buildListener(listener: Listener, lookups: Lookups, findings: Findings): Slices<ListenerParts> {
   if (listener.trafficDirection === TrafficDirection.INBOUND || listener.name === VIRTUAL_INBOUND) {
     findings.add('inbound_listener', '', 'connections that come to a pod are not handled: they arrive as they were sent');
     return NOTHING;
@@ -66,7 +68,8 @@ export function buildListener(listener: Listener, lookups: Lookups, findings: Fi
   const chains = listener.filterChains.map((chain, i) => ({ chain, path: `filterChains[${i}]` }));
   const decisions = new ChainDecisions(listener, lookups, findings);
   if (takesRedirected(listener)) listUnmatched(decisions, chains, findings);
-  const frontends = bindsOf(listener, findings).flatMap((bind) => frontendsOf(listener, bind, chains, decisions, findings));
+  const frontends: ListenerFrontend[] = [];
+  for (const bind of bindsOf(listener, findings)) yield* addFrontends(frontends, listener, bind, { chains, decisions, findings });
   return { frontends, inline: decisions.inline, hashed: decisions.hashed };
 }
 
@@ -97,16 +100,23 @@ function listUnmatched(decisions: ChainDecisions, chains: readonly PlacedChain[]
   }
 }
 
-function frontendsOf(listener: Listener, bind: Bind, chains: readonly PlacedChain[], decisions: ChainDecisions, findings: Findings): ListenerFrontend[] {
+interface Chains {
+  readonly chains: readonly PlacedChain[];
+  readonly decisions: ChainDecisions;
+  readonly findings: Findings;
+}
+
+function* addFrontends(frontends: ListenerFrontend[], listener: Listener, bind: Bind, { chains, decisions, findings }: Chains): Slices<void> {
   const ports = namedPorts(chains);
   // The port of such a listener is where redirected connections arrive, not one that is asked for.
   if (takesRedirected(listener)) ports.delete(bind.port);
   else ports.add(bind.port);
-  return [...ports].flatMap((port) => {
+  for (const port of ports) {
     const table = new RangeTable(forPort(chains, port), bind.ip.family, findings);
     const at = new FrontendMaker(listener.name, port);
-    return isUnspecified(bind.ip) ? wildcardFrontends(at, bind.ip, table, decisions) : exactFrontends(at, bind.ip, table, decisions);
-  });
+    if (isUnspecified(bind.ip)) yield* addWildcard(frontends, at, bind.ip, table, decisions);
+    else frontends.push(exactFrontend(at, bind.ip, table, decisions));
+  }
 }
 
 class FrontendMaker {
@@ -130,32 +140,28 @@ function changes({ targets }: Routes, byDefault: Target): boolean {
   return targets.size > 1 || (targets.size === 1 && !targets.has(targetKey(byDefault)));
 }
 
-function exactFrontends(at: FrontendMaker, ip: Ip, table: RangeTable, decisions: ChainDecisions): ListenerFrontend[] {
+function exactFrontend(at: FrontendMaker, ip: Ip, table: RangeTable, decisions: ChainDecisions): ListenerFrontend {
   const decision = decisions.of(table.find(ip)?.chains ?? []);
-  return [at.frontend(ip, addressBits(ip.family), decisions.targetFor(decision, ip, at.port), decision, true)];
+  return at.frontend(ip, addressBits(ip.family), decisions.targetFor(decision, ip, at.port), decision, true);
 }
 
 /** One frontend for each range that chains name, one for the rest, and one for each address that a route table tells apart. */
-function wildcardFrontends(at: FrontendMaker, any: Ip, table: RangeTable, decisions: ChainDecisions): ListenerFrontend[] {
+function* addWildcard(frontends: ListenerFrontend[], at: FrontendMaker, any: Ip, table: RangeTable, decisions: ChainDecisions): Slices<void> {
   const ranges: RangeChains[] = [...table.ranges];
   let rest = ranges.find(({ prefixLength }) => prefixLength === 0);
   if (!rest) ranges.push((rest = { network: any, prefixLength: 0, chains: [] }));
   const rangeOf = (ip: Ip): RangeChains => table.find(ip) ?? rest;
-  return ranges.flatMap((range) => {
+  for (const range of ranges) {
     const decision = decisions.of(range.chains);
-    const addresses = routedAddresses(at, decision, range, rangeOf, decisions);
-    return [at.frontend(range.network, range.prefixLength, decisions.targetOfRest(decision), decision, false), ...addresses];
-  });
-}
-
-function routedAddresses(at: FrontendMaker, decision: Decision, range: RangeChains, rangeOf: (ip: Ip) => RangeChains, decisions: ChainDecisions): ListenerFrontend[] {
-  if (decision.kind !== 'http') return [];
-  const { family } = range.network;
-  const frontends: ListenerFrontend[] = [];
-  for (const { ip } of decisions.lookup(decision, at.port)?.addresses ?? []) {
-    const inRange = ip.family === family && rangeOf(ip) === range;
-    if (inRange) frontends.push(at.frontend(ip, addressBits(family), decisions.targetFor(decision, ip, at.port), decision, false));
+    frontends.push(at.frontend(range.network, range.prefixLength, decisions.targetOfRest(decision), decision, false));
+    if (decision.kind !== 'http') continue;
+    const { family } = range.network;
+    let looked = 0;
+    for (const { ip } of decisions.lookup(decision, at.port)?.addresses ?? []) {
+      if ((looked += 1) % LOOKS === 0) yield;
+      const inRange = ip.family === family && rangeOf(ip) === range;
+      if (inRange) frontends.push(at.frontend(ip, addressBits(family), decisions.targetFor(decision, ip, at.port), decision, false));
+    }
   }
-  return frontends;
 }
 

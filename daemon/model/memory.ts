@@ -15,20 +15,49 @@ export interface Update<B> {
   /** Against the update before: made anew, and gone. */
   readonly changed: ReadonlyMap<string, B>;
   readonly removed: readonly string[];
+  /** Of all that is built; the same list as long as nothing of it changes. */
+  readonly notEnforced: readonly NotEnforced[];
+}
+
+/** What is not enforced of each resource: there is something of few of them, and all others cost nothing here. */
+export class NotEnforcedLists {
+  readonly #lists = new Map<string, readonly NotEnforced[]>();
+  #all: readonly NotEnforced[] = [];
+
+  /** @returns the items of all resources. */
+  update(changed: ReadonlyMap<string, { readonly notEnforced: readonly NotEnforced[] }>, removed: readonly string[]): readonly NotEnforced[] {
+    let same = true;
+    for (const [name, { notEnforced }] of changed) {
+      if (notEnforced.length === 0) same = !this.#lists.delete(name) && same;
+      else {
+        this.#lists.set(name, notEnforced);
+        same = false;
+      }
+    }
+    for (const name of removed) same = !this.#lists.delete(name) && same;
+    if (!same) this.#all = [...this.#lists.values()].flat();
+    return this.#all;
+  }
 }
 
 /** Remembers what was made of the resources of one type. */
 export class Memory<P, B extends Built<P>> {
   readonly #built = new Map<string, B>();
-  #update: Update<B> = { built: this.#built, changed: new Map(), removed: [] };
+  readonly #lists = new NotEnforcedLists();
+  #update: Update<B> = { built: this.#built, changed: new Map(), removed: [], notEnforced: [] };
+  #last: readonly object[] = [];
 
   /**
    * Makes what is new or not current any more, with what was made of it before.
    *
+   * @param others all that `isCurrent` looks at beside: while they are the same objects, nothing that is there already is looked at.
    * @returns the same object as last time if nothing changed, so that what is derived from it can be kept too. Its map
    * changes with the next call.
    */
-  *update(protos: ReadonlyMap<string, P>, isCurrent: (built: B) => boolean, make: (proto: P, before: B | undefined) => Slices<B>): Slices<Update<B>> {
+  *update(protos: ReadonlyMap<string, P>, others: readonly object[], isCurrent: (built: B) => boolean, make: (proto: P, before: B | undefined) => Slices<B>): Slices<Update<B>> {
+    const last = this.#last;
+    this.#last = [protos, ...others];
+    if (this.#last.every((one, i) => one === last[i])) return this.#update;
     const changed = new Map<string, B>();
     let [kept, looked] = [0, 0];
     for (const [name, proto] of protos) {
@@ -42,7 +71,7 @@ export class Memory<P, B extends Built<P>> {
     if (changed.size === 0 && removed.length === 0) return this.#update;
     for (const [name, built] of changed) this.#built.set(name, built);
     for (const name of removed) this.#built.delete(name);
-    this.#update = { built: this.#built, changed, removed };
+    this.#update = { built: this.#built, changed, removed, notEnforced: this.#lists.update(changed, removed) };
     return this.#update;
   }
 }

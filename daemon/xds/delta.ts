@@ -3,15 +3,19 @@ import { status } from '@grpc/grpc-js';
 import type { Slices } from '../model/slices.js';
 import type { Node } from '../proto/envoy/config/core/v3/base.js';
 import { AggregatedDiscoveryServiceService } from '../proto/envoy/service/discovery/v3/ads.js';
-import { DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource } from '../proto/envoy/service/discovery/v3/discovery.js';
+import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '../proto/envoy/service/discovery/v3/discovery.js';
 import type { Any } from '../proto/google/protobuf/any.js';
 import type { Answer, Incoming } from './answer.js';
-import { readResponse } from './frames.js';
+import { readResource, readResponse } from './frames.js';
 import { KINDS, perKind, type ResourceKind } from './kinds.js';
-import { askedKind, type Subscriptions, type Variant } from './variant.js';
+import { askedKind, encodeNames, type Subscriptions, type Variant } from './variant.js';
 
 /** A request's own part; node, type and encoding are added. */
 type Part = Pick<Partial<DeltaDiscoveryRequest>, 'resourceNamesSubscribe' | 'resourceNamesUnsubscribe' | 'initialResourceVersions' | 'responseNonce' | 'errorDetail'>;
+
+/** DeltaDiscoveryRequest.resource_names_subscribe and resource_names_unsubscribe. */
+const SUBSCRIBE = 3;
+const UNSUBSCRIBE = 4;
 
 const NOTHING: Any = { typeUrl: '', value: Buffer.alloc(0) };
 
@@ -41,7 +45,7 @@ export class Incremental implements Variant {
   *read(bytes: Uint8Array): Slices<Answer> {
     const { typeUrl, systemVersionInfo, nonce, resources, removedResources } = yield* readResponse(
       bytes,
-      (resource) => Resource.decode(resource),
+      readResource,
       (rest) => DeltaDiscoveryResponse.decode(rest),
     );
     const kind = askedKind(typeUrl, (one) => this.#subscribed[one] !== undefined);
@@ -77,9 +81,11 @@ export class Incremental implements Variant {
     return Object.fromEntries(this.#resources.versions(kind));
   }
 
-  #request(kind: ResourceKind, part: Part): Uint8Array {
+  #request(kind: ResourceKind, { resourceNamesSubscribe = [], resourceNamesUnsubscribe = [], ...part }: Part): Uint8Array {
     const request = DeltaDiscoveryRequest.fromPartial({ node: this.#node, typeUrl: KINDS[kind].typeUrl });
     this.#node = undefined;
-    return DeltaDiscoveryRequest.encode({ ...request, ...part }).finish();
+    const encoded = DeltaDiscoveryRequest.encode({ ...request, ...part }).finish();
+    // Fields of a message may come in any order.
+    return Buffer.concat([encoded, encodeNames(SUBSCRIBE, resourceNamesSubscribe), encodeNames(UNSUBSCRIBE, resourceNamesUnsubscribe)]);
   }
 }

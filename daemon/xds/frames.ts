@@ -5,10 +5,13 @@ import type { Slices } from '../model/slices.js';
 import type { RouteResource } from '../model/resources.js';
 import { RouteConfiguration } from '../proto/envoy/config/route/v3/route.js';
 import { VirtualHost } from '../proto/envoy/config/route/v3/route_components.js';
+import type { Any } from '../proto/google/protobuf/any.js';
 import { bytesOf, textOf } from './held.js';
 
 /** Resources in one answer: the maps hold less. Each takes memory, however few bytes it has on the wire. */
 export const MOST_RESOURCES = 1 << 20;
+
+const NO_BYTES: Any['value'] = Buffer.alloc(0);
 
 /** Field numbers: envoy/service/discovery/v3/discovery.proto (both kinds of response), envoy/config/route/v3/route.proto. */
 const RESOURCES = 2;
@@ -37,6 +40,37 @@ export function* readLong<T, E>(bytes: Uint8Array, field: number, most: number, 
   }
   return { message: rest(Buffer.concat(others)), elements };
 }
+
+/** google.protobuf.Any. Its value is a view: a route table of tens of megabytes is not copied. */
+export function readAny(bytes: Uint8Array): Any {
+  const reader = new BinaryReader(bytes);
+  const any: Any = { typeUrl: '', value: NO_BYTES };
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag();
+    if (type !== WireType.LengthDelimited) reader.skip(type, number);
+    else if (number === 1) any.typeUrl = reader.string();
+    else if (number === 2) any.value = viewOf(reader.bytes());
+    else reader.skip(type, number);
+  }
+  return any;
+}
+
+/** What is needed of envoy.service.discovery.v3.Resource. */
+export function readResource(bytes: Uint8Array): { readonly name: string; readonly version: string; readonly resource: Any | undefined } {
+  const reader = new BinaryReader(bytes);
+  const read = { name: '', version: '', resource: undefined as Any | undefined };
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag();
+    if (type !== WireType.LengthDelimited) reader.skip(type, number);
+    else if (number === 1) read.version = reader.string();
+    else if (number === 2) read.resource = readAny(reader.bytes());
+    else if (number === 3) read.name = reader.string();
+    else reader.skip(type, number);
+  }
+  return read;
+}
+
+const viewOf = (bytes: Uint8Array): Any['value'] => Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length);
 
 /** Reads a DiscoveryResponse or a DeltaDiscoveryResponse. */
 export function* readResponse<T extends { resources: E[] }, E>(bytes: Uint8Array, element: (bytes: Uint8Array) => E, rest: (bytes: Uint8Array) => T): Slices<T> {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DaemonErrorCode } from '../errors.js';
+import { lastOnly } from '../model/memory.js';
 import type { Resources } from '../model/resources.js';
 import { inSlices } from '../slices.js';
 import { describeRejections, type Answer, type Rejection, type Validators } from './answer.js';
@@ -19,6 +20,9 @@ const MOST_NOTES = 100;
 const MOST_ERRORS = 10;
 /** How long a change is held together while a part of it is waited for. Then the parts that are whole come into force. */
 const HOLD_MS = 1000;
+
+const NO_NAMES: readonly string[] = [];
+const namesOf = (wanted: Wanted): readonly string[] => [...wanted.keys()];
 
 /** What a publisher needs of the world. */
 export interface Outside {
@@ -44,6 +48,8 @@ export class Publisher {
   #notes: readonly string[] = [];
   #stopped = false;
   readonly #clock: Clock;
+  /** The same list as long as the same is wanted: every acknowledgement of state-of-the-world discovery asks for it. */
+  readonly #names = { endpoints: lastOnly(namesOf), routes: lastOnly(namesOf) };
   /** What came into force last; undefined before everything had come once. */
   #last: Resources | undefined;
   #cancelHold: (() => void) | undefined;
@@ -61,8 +67,8 @@ export class Publisher {
   }
 
   /** Names to ask for; clusters and listeners are asked for without names. */
-  names(kind: ResourceKind): string[] {
-    return kind === 'endpoints' || kind === 'routes' ? [...this.#store.wanted(kind).keys()] : [];
+  names(kind: ResourceKind): readonly string[] {
+    return kind === 'endpoints' || kind === 'routes' ? this.#names[kind](this.#store.wanted(kind)) : NO_NAMES;
   }
 
   /** Versions of what is held, for incremental discovery. */

@@ -4,9 +4,8 @@ import type { Slices } from '../model/slices.js';
 import type { Node } from '../proto/envoy/config/core/v3/base.js';
 import { AggregatedDiscoveryServiceService } from '../proto/envoy/service/discovery/v3/ads.js';
 import { DiscoveryRequest, DiscoveryResponse } from '../proto/envoy/service/discovery/v3/discovery.js';
-import { Any } from '../proto/google/protobuf/any.js';
 import type { Answer } from './answer.js';
-import { readResponse } from './frames.js';
+import { readAny, readResponse } from './frames.js';
 import { KINDS, perKind, type ResourceKind } from './kinds.js';
 import { askedKind, encodeNames, type Subscriptions, type Variant } from './variant.js';
 
@@ -14,8 +13,8 @@ import { askedKind, encodeNames, type Subscriptions, type Variant } from './vari
 interface Subscription {
   /** Of the newest answer on this stream, accepted or not. */
   nonce: string;
-  /** Names of the newest request, joined; undefined before the first. */
-  asked: string | undefined;
+  /** Names of the newest request; undefined before the first. */
+  asked: readonly string[] | undefined;
   /** The same as they are in a request: every acknowledgement repeats the names of all services. */
   encoded: Uint8Array;
 }
@@ -48,7 +47,7 @@ export class StateOfTheWorld implements Variant {
   }
 
   *read(bytes: Uint8Array): Slices<Answer> {
-    const { typeUrl, versionInfo, nonce, resources } = yield* readResponse(bytes, (any) => Any.decode(any), (rest) => DiscoveryResponse.decode(rest));
+    const { typeUrl, versionInfo, nonce, resources } = yield* readResponse(bytes, readAny, (rest) => DiscoveryResponse.decode(rest));
     const kind = askedKind(typeUrl, (one) => this.#subscriptions[one].asked !== undefined);
     return { kind, version: versionInfo, nonce, resources: resources.map((any) => ({ any, named: undefined })), removed: undefined };
   }
@@ -64,16 +63,14 @@ export class StateOfTheWorld implements Variant {
 
   /** Asks for a kind whose names changed. Nothing is asked for while nobody wants anything of it: no names would mean all. */
   #subscribe(kind: 'endpoints' | 'routes'): Uint8Array[] {
-    const names = this.#resources.names(kind).join('\n');
-    return names === (this.#subscriptions[kind].asked ?? '') ? [] : [this.#request(kind)];
+    return isSame(this.#resources.names(kind), this.#subscriptions[kind].asked ?? []) ? [] : [this.#request(kind)];
   }
 
   #request(kind: ResourceKind, rejection?: string): Uint8Array {
     const subscription = this.#subscriptions[kind];
     const names = this.#resources.names(kind);
-    const asked = names.join('\n');
-    if (asked !== subscription.asked) subscription.encoded = encodeNames(RESOURCE_NAMES, names);
-    subscription.asked = asked;
+    if (!isSame(names, subscription.asked)) subscription.encoded = encodeNames(RESOURCE_NAMES, names);
+    subscription.asked = names;
     const request = DiscoveryRequest.fromPartial({
       node: this.#node,
       typeUrl: KINDS[kind].typeUrl,
@@ -86,3 +83,5 @@ export class StateOfTheWorld implements Variant {
     return Buffer.concat([DiscoveryRequest.encode(request).finish(), subscription.encoded]);
   }
 }
+
+const isSame = (names: readonly string[], others: readonly string[] | undefined): boolean => names === others || (names.length === others?.length && names.every((name, i) => name === others[i]));

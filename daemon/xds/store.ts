@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Resources } from '../model/resources.js';
-import type { Slices } from '../model/slices.js';
+import { whole, type Slices } from '../model/slices.js';
 import type { Any } from '../proto/google/protobuf/any.js';
 import { parseAnswer, type Answer, type Entry, type ParsedAnswer, type Rejection, type Validators } from './answer.js';
 import type { Hosts } from './dns.js';
 import { sooner, type DnsRefresh } from './dnsRefresh.js';
-import { perKind, type ResourceKind, type ResourceOf } from './kinds.js';
+import { perKind, type ResourceKind } from './kinds.js';
+import { Table, type Change } from './table.js';
 
 export interface Outcome {
   /** A resource was added, replaced or removed. */
@@ -16,6 +17,7 @@ export interface Outcome {
 /** An answer whose resources were opened, and that is not in force yet. */
 export interface OpenedAnswer<K extends ResourceKind = ResourceKind> extends ParsedAnswer<K> {
   readonly answer: Answer<K>;
+  readonly change: Change<K>;
 }
 
 /** Kinds that others ask for by name: clusters for load assignments, listeners for route tables. */
@@ -23,53 +25,6 @@ export type DependentKind = 'endpoints' | 'routes';
 
 /** Names that are asked for, each with the time that its first answer is waited for (see `Want`). */
 export type Wanted = ReadonlyMap<string, number | undefined>;
-
-/** The resources of one kind that are held. */
-class Table<K extends ResourceKind> {
-  readonly entries = new Map<string, Entry<K>>();
-  /** Replaced, never changed: snapshots hold on to it. Copying it is what a change costs at 10,000 resources. */
-  values: ReadonlyMap<string, ResourceOf<K>> = new Map();
-  readonly byDigest = new Map<string, Entry<K>>();
-  /** Names whose newest version was refused. */
-  readonly refused = new Set<string>();
-  /** Names of which the control plane says that there is no such resource. */
-  readonly absent = new Set<string>();
-  /** What incremental answers called the version of an entry. */
-  readonly versions = new Map<string, string>();
-
-  /** @returns whether there was anything to do. */
-  change(set: readonly Entry<K>[], remove: readonly string[]): boolean {
-    if (set.length === 0 && remove.length === 0) return false;
-    const values = new Map(this.values);
-    for (const name of remove) {
-      this.#forgetDigest(name);
-      this.entries.delete(name);
-      this.versions.delete(name);
-      values.delete(name);
-    }
-    for (const entry of set) {
-      this.#forgetDigest(entry.name);
-      this.byDigest.set(entry.digest, entry);
-      this.entries.set(entry.name, entry);
-      values.set(entry.name, entry.value);
-    }
-    this.values = values;
-    return true;
-  }
-
-  #forgetDigest(name: string): void {
-    const entry = this.entries.get(name);
-    if (entry !== undefined) this.byDigest.delete(entry.digest);
-  }
-
-  note(accepted: Iterable<string>, rejected: readonly Rejection[]): void {
-    for (const name of accepted) {
-      this.refused.delete(name);
-      this.absent.delete(name);
-    }
-    for (const { name } of rejected) if (name !== undefined) this.refused.add(name);
-  }
-}
 
 /**
  * The resources in force. By the rules of state-of-the-world discovery an answer with clusters or listeners is the whole
@@ -95,14 +50,15 @@ export class ResourceStore {
 
   /** Opens what a control plane sent; nothing changes by it. */
   *open<K extends ResourceKind>(answer: Answer<K>): Slices<OpenedAnswer<K>> {
-    return { answer, ...(yield* this.#parse(answer)) };
+    const parsed = yield* this.#parse(answer);
+    yield;
+    return { answer, ...parsed, change: yield* isWhole(answer) ? this.#planReplace(answer, parsed) : this.#planMerge(answer, parsed) };
   }
 
   /** Takes an answer that was opened; no other was taken since. */
   take<K extends ResourceKind>(opened: OpenedAnswer<K>): Outcome {
-    const { kind, removed } = opened.answer;
-    const whole = removed === undefined && !isDependent(kind);
-    const outcome = whole ? this.#replace(opened) : this.#merge(opened);
+    const { kind } = opened.answer;
+    const outcome = isWhole(opened.answer) ? this.#replace(opened) : this.#merge(opened);
     if (outcome.changed && !isDependent(kind)) this.#follow(kind);
     return outcome;
   }
@@ -111,7 +67,10 @@ export class ResourceStore {
   *load(all: Readonly<Record<ResourceKind, readonly Any[]>>): Slices<Record<ResourceKind, Outcome>> {
     const answers = perKind((kind): Answer => ({ kind, version: '', nonce: '', resources: all[kind].map((any) => ({ any, named: undefined })), removed: undefined }));
     const opened: OpenedAnswer[] = [];
-    for (const answer of Object.values(answers)) opened.push(yield* this.open(answer));
+    for (const answer of Object.values(answers)) {
+      const parsed = yield* this.#parse(answer);
+      opened.push({ answer, ...parsed, change: yield* this.#planReplace(answer, parsed) });
+    }
     const outcomes = new Map(opened.map((one) => [one.answer.kind, this.#replace(one)]));
     this.#collectReferences('clusters');
     this.#collectReferences('listeners');
@@ -155,28 +114,48 @@ export class ResourceStore {
     return yield* parseAnswer<K>(kind, resources, this.#validators[kind], (digest) => table.byDigest.get(digest));
   }
 
-  #replace<K extends ResourceKind>({ answer, entries, rejected }: OpenedAnswer<K>): Outcome {
-    const table: Table<K> = this.#tables[answer.kind];
-    table.note(entries.keys(), rejected);
+  *#planReplace<K extends ResourceKind>({ kind }: Answer<K>, { entries, rejected }: ParsedAnswer<K>): Slices<Change<K>> {
+    const table: Table<K> = this.#tables[kind];
     // A resource without a readable name may be any of those that are missing: then none of them is removed.
     const unnamed = rejected.some(({ name }) => name === undefined);
     const kept = new Set(rejected.map(({ name }) => name));
     const missing = unnamed ? [] : [...table.entries.keys()].filter((name) => !entries.has(name) && !kept.has(name));
-    return { changed: table.change(fresh(table, entries.values()), missing), rejected };
+    return yield* table.plan([...entries.values()], missing);
   }
 
-  #merge<K extends ResourceKind>({ answer, entries, rejected }: OpenedAnswer<K>): Outcome {
+  #replace<K extends ResourceKind>({ answer, entries, rejected, change }: OpenedAnswer<K>): Outcome {
     const table: Table<K> = this.#tables[answer.kind];
-    const names = isDependent(answer.kind) ? this.#wanted[answer.kind] : undefined;
-    const isWanted = (name: string | undefined): name is string => name !== undefined && names?.has(name) !== false;
+    table.note(entries.keys(), rejected);
+    return { changed: table.make(change), rejected };
+  }
+
+  *#planMerge<K extends ResourceKind>(answer: Answer<K>, { entries }: ParsedAnswer<K>): Slices<Change<K>> {
+    const table: Table<K> = this.#tables[answer.kind];
+    const isWanted = this.#isWanted(answer.kind);
     const wanted = [...entries.values()].filter(({ name }) => isWanted(name));
+    yield;
+    return yield* table.plan(wanted, this.#removed(answer, entries).filter((name) => table.entries.has(name)));
+  }
+
+  /** What is in the answer is there, whatever its other list says. */
+  #removed({ kind, removed }: Answer, entries: ReadonlyMap<string, unknown>): readonly string[] {
+    const isWanted = this.#isWanted(kind);
+    return removed?.filter((name) => isWanted(name) && !entries.has(name)) ?? [];
+  }
+
+  #isWanted(kind: ResourceKind): (name: string | undefined) => name is string {
+    const names = isDependent(kind) ? this.#wanted[kind] : undefined;
+    return (name): name is string => name !== undefined && names?.has(name) !== false;
+  }
+
+  #merge<K extends ResourceKind>({ answer, entries, rejected, change }: OpenedAnswer<K>): Outcome {
+    const table: Table<K> = this.#tables[answer.kind];
+    const isWanted = this.#isWanted(answer.kind);
     table.note(entries.keys(), rejected.filter(({ name }) => isWanted(name)));
-    // What is in the answer is there, whatever its other list says.
-    const removed = answer.removed?.filter((name) => isWanted(name) && !entries.has(name)) ?? [];
-    const changed = table.change(fresh(table, wanted), removed.filter((name) => table.entries.has(name)));
-    for (const name of removed) {
+    const changed = table.make(change);
+    for (const name of this.#removed(answer, entries)) {
       table.refused.delete(name);
-      if (names) table.absent.add(name);
+      if (isDependent(answer.kind)) table.absent.add(name);
     }
     for (const { named } of answer.removed ? answer.resources : []) {
       if (named && entries.has(named.name) && isWanted(named.name)) table.versions.set(named.name, named.version);
@@ -194,7 +173,7 @@ export class ResourceStore {
   #drop<K extends DependentKind>(kind: K, wanted: Wanted): void {
     const table: Table<K> = this.#tables[kind];
     for (const names of [table.refused, table.absent]) for (const name of names) if (!wanted.has(name)) names.delete(name);
-    table.change([], [...table.entries.keys()].filter((name) => !wanted.has(name)));
+    table.make(whole(table.plan([], [...table.entries.keys()].filter((name) => !wanted.has(name)))));
   }
 
   #collectReferences(parent: 'clusters' | 'listeners'): void {
@@ -220,7 +199,5 @@ function isDependent(kind: ResourceKind): kind is DependentKind {
   return kind === 'endpoints' || kind === 'routes';
 }
 
-/** Those that the table does not hold as they are. */
-function fresh<K extends ResourceKind>(table: Table<K>, entries: Iterable<Entry<K>>): Entry<K>[] {
-  return [...entries].filter((entry) => table.entries.get(entry.name) !== entry);
-}
+/** State-of-the-world answers with clusters or listeners have all of them. */
+const isWhole = ({ kind, removed }: Answer): boolean => removed === undefined && !isDependent(kind);

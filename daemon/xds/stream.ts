@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Client, ClientDuplexStream, Metadata, StatusObject } from '@grpc/grpc-js';
 import { messageOf } from '../errors.js';
 import { inSlices } from '../slices.js';
@@ -54,10 +55,14 @@ export class AdsStream {
     const answer = await this.#read(bytes);
     if (answer === undefined) return;
     const opened = await this.#owner.open(answer);
+    // With thousands of names the answer and the reply take long by themselves: each has a turn of its own.
+    await nextTurn();
     // Whoever ended the stream meanwhile begins another one, where this comes again.
     if (this.#ended) return;
     const rejection = this.#owner.pushed(opened);
     // Whoever was told of the answer may have stopped the stream.
+    if (this.#ended) return;
+    await nextTurn();
     if (this.#ended) return;
     this.#send(this.#variant.reply(answer, rejection));
     this.#call.resume();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { BinaryWriter } from '@bufbuild/protobuf/wire';
+import { WireType } from '@bufbuild/protobuf/wire';
 import type { Slices } from '../model/slices.js';
 import type { Answer } from './answer.js';
 import { kindOfType, type ResourceKind } from './kinds.js';
@@ -39,9 +39,21 @@ export function askedKind(typeUrl: string, asked: (kind: ResourceKind) => boolea
   return kind;
 }
 
-/** A repeated field of strings as it is in a message. */
-export function encodeNames(field: number, names: Iterable<string>): Uint8Array {
-  const writer = new BinaryWriter();
-  for (const name of names) writer.uint32((field << 3) | 2).string(name);
-  return writer.finish();
+/** A repeated field of strings as it is in a message. There may be tens of thousands: a general writer takes ten times as long. */
+export function encodeNames(field: number, names: readonly string[]): Buffer {
+  const lengths = names.map((name) => Buffer.byteLength(name));
+  const most = lengths.reduce((sum, length) => sum + MOST_HEAD_BYTES + length, 0);
+  const bytes = Buffer.allocUnsafe(most);
+  let at = 0;
+  for (const [i, name] of names.entries()) {
+    bytes[at++] = (field << 3) | WireType.LengthDelimited;
+    let length = lengths[i]!;
+    for (; length > 0x7f; length >>>= 7) bytes[at++] = (length & 0x7f) | 0x80;
+    bytes[at++] = length;
+    at += bytes.write(name, at);
+  }
+  return bytes.subarray(0, at);
 }
+
+/** Of a field with a number below 16: its tag and the length as a varint. */
+const MOST_HEAD_BYTES = 6;

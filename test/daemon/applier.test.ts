@@ -3,7 +3,7 @@
 import pino from 'pino';
 import t from 'tap';
 import { Applier, type MapWriter } from '../../daemon/applier.js';
-import type { MapContents, Operation } from '../../daemon/diff/operations.js';
+import type { MapContents, Operation, PlannedOperation } from '../../daemon/diff/operations.js';
 import type { Resources } from '../../daemon/model/resources.js';
 import { OutlierDetection } from '../../daemon/proto/envoy/config/cluster/v3/outlier_detection.js';
 import type { Complete } from '../../daemon/xds/source.js';
@@ -39,8 +39,11 @@ function service(endpoint: string, port = 80): Resources {
 }
 
 class Recorder implements MapWriter {
-  readonly batches: (readonly Operation[])[] = [];
+  readonly writes: (readonly PlannedOperation[])[] = [];
+  /** What goes after a grace period. */
+  readonly removals: (readonly PlannedOperation[])[] = [];
   fail: Error | undefined;
+  failsToRemove = false;
   /** Resolved by the test: a write takes as long as the test says. */
   gate: Promise<void> = Promise.resolve();
   reads = 0;
@@ -51,10 +54,12 @@ class Recorder implements MapWriter {
     return EMPTY;
   }
 
-  async apply(operations: readonly Operation[]): Promise<void> {
+  async apply(planned: Iterable<PlannedOperation>): Promise<void> {
+    const operations = [...planned];
+    const removes = operations[0]?.op === 'barrier';
     await this.gate;
-    if (this.fail) throw this.fail;
-    this.batches.push(operations);
+    if (this.fail && removes === this.failsToRemove) throw this.fail;
+    (removes ? this.removals : this.writes).push(operations);
   }
 }
 
@@ -66,8 +71,8 @@ t.test('what comes while a write is under way is taken together', async (t) => {
   for (const last of [1, 2, 3, 4]) applier.submit(service(`10.0.0.${last}:80`), all);
   open();
   await applier.idle();
-  t.equal(maps.batches.length, 2, 'the first, then the newest');
-  const slots = maps.batches[1]!.filter((operation) => operation.op === 'put' && operation.map === 'km_slot');
+  t.equal(maps.writes.length, 2, 'the first, then the newest');
+  const slots = maps.writes[1]!.filter((operation) => operation.op === 'put' && operation.map === 'km_slot');
   t.match(slots, [{ value: { primary: { address: '10.0.0.4' } } }]);
 });
 
@@ -80,8 +85,8 @@ t.test('a flood of changes costs few writes, and the last one is in force', asyn
     await new Promise((resolve) => setImmediate(resolve));
   }
   await applier.idle();
-  t.ok(maps.batches.length < CHANGES / 2, `${maps.batches.length} writes for ${CHANGES} changes`);
-  t.match(maps.batches.at(-1)!.filter((operation) => operation.op === 'put' && operation.map === 'km_slot'), [{ value: { primary: { address: `10.0.0.${CHANGES}` } } }]);
+  t.ok(maps.writes.length < CHANGES / 2, `${maps.writes.length} writes for ${CHANGES} changes`);
+  t.match(maps.writes.at(-1)!.filter((operation) => operation.op === 'put' && operation.map === 'km_slot'), [{ value: { primary: { address: `10.0.0.${CHANGES}` } } }]);
 });
 
 t.test('endpoints that are ejected are left out at once, and of configurations that come later', async (t) => {
@@ -107,6 +112,35 @@ t.test('endpoints that are ejected are left out at once, and of configurations t
   t.same(inForce(), ['10.0.0.1', '10.0.0.2', '10.0.0.3'], 'taken back without another configuration');
 });
 
+t.test('a change is in force before what it leaves goes', async (t) => {
+  const maps = new Recorder();
+  const removedWhenApplied: number[] = [];
+  const applier = new Applier(maps, undefined, silent, () => void removedWhenApplied.push(maps.removals.length));
+  for (const endpoint of ['10.0.0.1:80', '10.0.0.2:80', '10.0.0.3:80']) {
+    applier.submit(service(endpoint), all);
+    await applier.idle();
+  }
+  t.same(removedWhenApplied, [0, 0, 1]);
+  t.same(maps.removals.map((operations) => operations.map((one) => [one.op, 'key' in one && one.key])), [[['barrier', false], ['delete', 1]], [['barrier', false], ['delete', 2]]], 'counters of the endpoint that went');
+});
+
+t.test('a removal that fails is told, and what the maps hold then is read', async (t) => {
+  const maps = new Recorder();
+  const applier = new Applier(maps, undefined, silent, () => undefined);
+  applier.submit(service('10.0.0.1:80'), all);
+  await applier.idle();
+  maps.failsToRemove = true;
+  maps.fail = new Error('no');
+  applier.submit(service('10.0.0.2:80'), all);
+  await applier.idle();
+  t.equal(applier.applied.error, maps.fail);
+  t.equal(maps.reads, 1);
+  maps.fail = undefined;
+  applier.submit(service('10.0.0.3:80'), all);
+  await applier.idle();
+  t.equal(applier.applied.error, undefined);
+});
+
 t.test('a write that fails keeps what was in force, and the next one starts from what the maps hold', async (t) => {
   const maps = new Recorder();
   const applier = new Applier(maps, undefined, silent, () => undefined);
@@ -123,7 +157,7 @@ t.test('a write that fails keeps what was in force, and the next one starts from
   applier.submit(service('10.0.0.3:80'), all);
   await applier.idle();
   t.equal(applier.applied.error, undefined);
-  t.ok(maps.batches.at(-1)!.some((operation) => operation.op === 'put' && operation.map === 'km_listener'), 'all is written anew: the maps were read as empty');
+  t.ok(maps.writes.at(-1)!.some((operation) => operation.op === 'put' && operation.map === 'km_listener'), 'all is written anew: the maps were read as empty');
 });
 
 t.test('adopted maps are stale until every type has been answered', async (t) => {
@@ -143,15 +177,15 @@ t.test('a cluster whose endpoints did not come keeps its adopted ones', async (t
   const one = new Applier(first, undefined, silent, () => undefined);
   one.submit(service('10.0.0.1:80'), all);
   await one.idle();
-  const adopted = contentsOf(first.batches[0]!);
+  const adopted = contentsOf(first.writes[0]!);
   const maps = new Recorder();
   const applier = new Applier(maps, { contents: adopted, whole: true }, silent, () => undefined);
   applier.submit({ ...service('10.0.0.1:80'), endpoints: new Map() }, { ...all, endpoints: false });
   await applier.idle();
-  t.same(maps.batches[0], [], 'nothing is taken away');
+  t.same(maps.writes[0], [], 'nothing is taken away');
   applier.submit({ ...service('10.0.0.1:80'), endpoints: new Map() }, all);
   await applier.idle();
-  t.ok(maps.batches[1]!.some((operation) => operation.op === 'delete' && operation.map === 'km_slot'), 'until the control plane says that there are none');
+  t.ok(maps.removals.flat().some((operation) => operation.op === 'delete' && operation.map === 'km_slot'), 'until the control plane says that there are none');
 });
 
 t.test('a warning comes once for each resource, and again when it changes', async (t) => {
@@ -167,7 +201,7 @@ t.test('a warning comes once for each resource, and again when it changes', asyn
 });
 
 /** What maps hold after the puts of a first batch. */
-function contentsOf(operations: readonly Operation[]): MapContents {
+function contentsOf(operations: readonly PlannedOperation[]): MapContents {
   const puts = <M extends Operation['op'] extends never ? never : string>(map: M) => operations.filter((o): o is Extract<Operation, { op: 'put' }> => o.op === 'put' && o.map === map) as never[];
   const pair = (o: { key: never; value: never }) => ({ key: o.key, value: o.value });
   const ids = (map: string): number[] => puts(map).map((o: { key: number }) => o.key);

@@ -6,6 +6,7 @@ import { createServer, connect as connectTcp, type AddressInfo, type Socket } fr
 import t, { type Test } from 'tap';
 import { Cluster } from '../../../daemon/proto/envoy/config/cluster/v3/cluster.js';
 import { DiscoveryResponse } from '../../../daemon/proto/envoy/service/discovery/v3/discovery.js';
+import { ShardedMap } from '../../../daemon/model/shardedMap.js';
 import { whole } from '../../../daemon/model/slices.js';
 import type { Answer } from '../../../daemon/xds/answer.js';
 import type { Keepalive } from '../../../daemon/xds/channel.js';
@@ -74,7 +75,7 @@ t.test('one answer at a time: what comes meanwhile is not read into memory', asy
         opened.push(answer.nonce);
         resolve();
         await gate;
-        return { answer, entries: new Map(), rejected: [] };
+        return { answer, entries: new Map(), rejected: [], change: { set: [], remove: [], values: ShardedMap.empty() } };
       },
       pushed: () => undefined,
       ended: () => undefined,
