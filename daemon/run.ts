@@ -23,6 +23,7 @@ import { podsSummary } from './pods/summary.js';
 import { readiness, type Readiness } from './readiness.js';
 import { Steering } from './steering.js';
 import type { XdsStatus } from './xds/source.js';
+import { SWEEP_MS, sweepGone } from './sweepGone.js';
 import { createXdsSource, type XdsOptions } from './xds/index.js';
 
 /**
@@ -48,11 +49,13 @@ async function runAlone(options: DaemonOptions, pinRoot: string, log: Logger): P
   const pods = podManagement(options, dataplane, log);
   let admin: http.Server | undefined;
   let outliers: OutlierWatch | undefined;
+  let sweep: NodeJS.Timeout | undefined;
   try {
     let status: XdsStatus | undefined;
     const applier = createApplier(dataplane, steering, log, ({ model }) => outliers?.configured(model));
     outliers = new OutlierWatch(dataplane, applier, log);
     const { ejector } = outliers;
+    sweep = setInterval(() => sweepGone(dataplane, applier), SWEEP_MS);
     admin = await listen(options.adminPort, pages({ options, dataplane, steering, applier, ejector, pods, status: () => status }));
     await pods.start();
     const source = createXdsSource(xdsOptions(options), {
@@ -72,6 +75,7 @@ async function runAlone(options: DaemonOptions, pinRoot: string, log: Logger): P
     await applier.idle();
   } finally {
     clearInterval(look);
+    clearInterval(sweep);
     outliers?.stop();
     admin?.close();
     admin?.closeAllConnections();

@@ -17,6 +17,7 @@
 #include "reason.h"
 #include "request.h"
 #include "settings.h"
+#include "traffic.h"
 
 static __always_inline int km_is_own(void)
 {
@@ -80,6 +81,7 @@ static __always_inline enum km_reason km_decide_managed(struct km_connection *co
 	if (km_is_steered(reason))
 		reason = km_sock_remember(conn, ctx->sk, reason);
 	km_listener_count(listener.listener_id, reason);
+	km_outcome_count(listener.listener_id, reason);
 	km_cluster_count(conn->cluster_state, reason);
 	return reason;
 }

@@ -9,6 +9,7 @@
 #include "failures.h"
 #include "kmesh/layout.h"
 #include "maps.h"
+#include "traffic.h"
 
 /*
  * Follows a steered socket from its SYN to its end. ctx->reply stays as it is: it
@@ -37,7 +38,9 @@ static __always_inline void km_follow(struct bpf_sock_ops *ctx)
 		sock->established = 1;
 		km_failures_end(sock->endpoint_id);
 	} else if (ctx->args[1] == BPF_TCP_CLOSE) {
-		if (!sock->established && km_is_failure(ctx))
+		if (sock->established)
+			km_traffic_add(sock->cluster_id, ctx);
+		else if (km_is_failure(ctx))
 			km_failures_add(sock->endpoint_id);
 		km_sock_give_back(sock);
 	}

@@ -80,6 +80,9 @@ KM_HASH(km_endpoint_state, __u32, struct km_endpoint_state, KM_MAX_ENDPOINTS);
 
 KM_HASH(km_failures, __u32, struct km_failures, KM_MAX_FAILURES);
 
+KM_HASH(km_traffic, __u32, struct km_traffic, KM_MAX_CLUSTERS);
+KM_HASH(km_outcome, struct km_outcome_key, __u64, KM_MAX_LISTENERS);
+
 KM_HASH(km_pod, __u64, struct km_pod, KM_MAX_PODS);
 
 /* By socket cookie the cookie of the socket's network namespace: what km_learn found. */

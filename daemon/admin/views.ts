@@ -137,8 +137,8 @@ function countersView(contents: MapContents, counters: Counters, listener: NameO
   return {
     reasons: counters.reasons,
     requests: counters.l7,
-    listeners: [...counters.listeners].map(([id, counts]) => ({ listener: listener(id), ...counts })),
-    clusters: [...counters.clusters].map(([id, counts]) => ({ cluster: cluster(id), ...counts })),
+    listeners: [...counters.listeners].map(([id, counts]) => ({ listener: listener(id), ...counts, reasons: counters.outcomes.get(id) ?? {} })),
+    clusters: [...counters.clusters].map(([id, counts]) => ({ cluster: cluster(id), ...counts, bytes: counters.traffic.get(id) ?? { sent: 0, received: 0 } })),
     endpoints: [...counters.endpoints].map(([id, counts]) => ({ ...(endpoints.get(id) ?? { endpoint: `#${id}` }), ...counts })),
   };
 }

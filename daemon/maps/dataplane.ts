@@ -11,12 +11,15 @@ import { PodSet } from './podSet.js';
 import { readContents, readCounters, readServiceCounters, readTotals, type Counters, type ServiceCounters, type Totals } from './read.js';
 import { MAP_NAMES, type MapSizes } from './records.js';
 import { Requests, type L7State } from './requests.js';
+import { STRUCTS } from './layout.js';
+import { sweepCounts } from './traffic.js';
 import { applyOperations } from './write.js';
 
 export { DATAPLANE_ERRORS, DataplaneError, type DataplaneErrorCode } from './errors.js';
 export { removePins, type RemovedPins } from './pins.js';
 export type { AttachedHook } from './attach.js';
 export type { Failures } from './failures.js';
+export type { Outcomes, Traffic } from './traffic.js';
 export type { Manage } from './load.js';
 export type { KeptSize } from './mapSet.js';
 export { reasonName } from './layout.js';
@@ -173,6 +176,12 @@ export class Dataplane {
   /** Counts the failures of these endpoints from zero. @throws DataplaneError */
   forgetFailures(endpointIds: Iterable<number>): void {
     forgetFailures(this.#loaded.maps.km_failures, endpointIds);
+  }
+
+  /** Takes out what was counted for listeners and clusters with other ids than these. @throws DataplaneError */
+  sweepCounts(listeners: ReadonlySet<number>, clusters: ReadonlySet<number>): void {
+    sweepCounts(this.#loaded.maps.km_outcome, STRUCTS.km_outcome_key.fields.listener_id, listeners);
+    sweepCounts(this.#loaded.maps.km_traffic, 0, clusters);
   }
 
   /** Entries that each map takes. */

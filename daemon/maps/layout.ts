@@ -41,6 +41,8 @@ export const STRUCTS = {
   km_listener_state: { size: 24, fields: { steered: 0, passed: 8, refused: 16 } },
   km_cluster_state: { size: 32, fields: { cursor: 0, active: 8, steered: 16, refused: 24 } },
   km_endpoint_state: { size: 24, fields: { active: 0, steered: 8, failed: 16 } },
+  km_traffic: { size: 16, fields: { sent: 0, received: 8 } },
+  km_outcome_key: { size: 8, fields: { listener_id: 0, reason: 4 } },
   km_failures: { size: 8, fields: { in_row: 0, most: 4 } },
   km_pod: { size: 24, fields: { steered: 0, passed: 8, refused: 16 } },
   km_name_key: { size: 8, fields: { kind: 0, id: 4 } },

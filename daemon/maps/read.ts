@@ -7,6 +7,7 @@ import { ENUMS, type L7EventName, type ReasonName } from './layout.js';
 import type { BpfMap } from './map.js';
 import { RECORDS, type AnyMapName } from './records.js';
 import type { ClusterCounters, EndpointCounters, ListenerCounters } from './stateCodecs.js';
+import { readOutcomes, readTraffic, type Outcomes, type Traffic } from './traffic.js';
 
 type Maps = Readonly<Record<AnyMapName, BpfMap>>;
 
@@ -21,8 +22,12 @@ export interface Totals {
 export interface ServiceCounters {
   /** By listener id. */
   readonly listeners: ReadonlyMap<number, ListenerCounters>;
+  /** By listener id the connections that were not simply steered, by reason. */
+  readonly outcomes: ReadonlyMap<number, Outcomes>;
   /** By cluster id. */
   readonly clusters: ReadonlyMap<number, ClusterCounters>;
+  /** By cluster id the bytes of its connections that have ended. */
+  readonly traffic: ReadonlyMap<number, Traffic>;
 }
 
 export interface Counters extends Totals, ServiceCounters {
@@ -61,6 +66,8 @@ export function readServiceCounters(maps: Maps): ServiceCounters {
   return {
     listeners: new Map(pairs(maps, 'km_listener_state', RECORDS.km_listener_state)),
     clusters: new Map(pairs(maps, 'km_cluster_state', RECORDS.km_cluster_state)),
+    traffic: readTraffic(maps.km_traffic),
+    outcomes: readOutcomes(maps.km_outcome),
   };
 }
 

@@ -87,13 +87,13 @@ export type RecordName = MapName | 'km_pod';
 export const MAP_NAMES = Object.keys(RECORDS) as readonly RecordName[];
 
 /** Maps of the object that the programs alone write. They are pinned too: sockets outlive the daemon. */
-export const PROGRAM_MAP_NAMES = ['km_reason', 'km_sock', 'km_l7', 'km_request', 'km_failures'] as const;
+export const PROGRAM_MAP_NAMES = ['km_reason', 'km_sock', 'km_l7', 'km_request', 'km_failures', 'km_traffic', 'km_outcome'] as const;
 
 /**
  * The maps that the sets of all layouts have in common: what is known of sockets, what they are counted in, the names of the ids that
  * stand in both, and the managed pods. docs/decisions/0013 says what follows for whoever changes them.
  */
-export const SHARED_MAP_NAMES = ['km_sock', 'km_reason', 'km_l7', 'km_listener_state', 'km_cluster_state', 'km_endpoint_state', 'km_failures', 'km_name', 'km_pod'] as const satisfies readonly AnyMapName[];
+export const SHARED_MAP_NAMES = ['km_sock', 'km_reason', 'km_l7', 'km_listener_state', 'km_cluster_state', 'km_endpoint_state', 'km_failures', 'km_traffic', 'km_outcome', 'km_name', 'km_pod'] as const satisfies readonly AnyMapName[];
 
 export type AnyMapName = RecordName | (typeof PROGRAM_MAP_NAMES)[number];
 

@@ -17,8 +17,8 @@
 
 /*
  * Raised whenever a struct below changes in size or meaning. Those of km_sock,
- * of km_pod, of the counters, of km_failures and of km_name never do: the maps
- * of all layouts share them.
+ * of km_pod, of the counters, of km_failures, km_traffic, km_outcome and of
+ * km_name never do: the maps of all layouts share them.
  */
 #define KM_LAYOUT_VERSION 5
 
@@ -399,6 +399,26 @@ struct km_endpoint_state {
 struct km_failures {
 	__u32 in_row; /* up to now: 0 when the last connect went well */
 	__u32 most;   /* most in a row since the entry was made */
+};
+
+/*
+ * km_traffic: by cluster id, the bytes of connections that have ended, as TCP counts
+ * them (a SYN and a FIN are a byte each). Programs make entries; user space takes
+ * out those of clusters that are gone.
+ */
+struct km_traffic {
+	__u64 sent; /* and acknowledged */
+	__u64 received;
+};
+
+/*
+ * km_outcome: connections by listener and reason, as a number of 64 bits, but for
+ * KM_REASON_STEERED, which struct km_listener_state counts. Entries come and go as
+ * in km_traffic.
+ */
+struct km_outcome_key {
+	__u32 listener_id;
+	__u32 reason; /* enum km_reason */
 };
 
 /*

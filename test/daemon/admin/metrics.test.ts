@@ -13,22 +13,25 @@ import type { XdsStatus } from '../../../daemon/xds/source.js';
 
 const mesh = model([frontend('10.0.0.1', { kind: 'cluster', cluster: 'a' }, 'vip'), frontend('10.0.0.2', { kind: 'cluster', cluster: 'b' }, 'idle')], ['a', 'b'].map((name) => endpointCluster(name, endpoints('10.1.0.', 1, 1))));
 const { image } = plan(createImage(), mesh, { sweep: { frontends: true, clusters: true, shared: true } });
+const NO_SERVICES = { listeners: new Map(), clusters: new Map(), outcomes: new Map(), traffic: new Map() };
 const idOf = (name: string): number => (image.listeners.get(name) ?? image.clusters.get(name))!.id;
 
 t.test('services that had connections, by name and outcome', async (t) => {
   const services = {
     listeners: new Map([[idOf('vip'), { steered: 5, passed: 0, refused: 1 }], [idOf('idle'), { steered: 0, passed: 0, refused: 0 }], [999, { steered: 9, passed: 0, refused: 0 }]]),
     clusters: new Map([[idOf('a'), { active: 2, steered: 5, refused: 1 }], [idOf('b'), { active: 0, steered: 0, refused: 0 }]]),
+    outcomes: new Map([[idOf('vip'), { no_endpoints: 1 }], [999, { no_endpoints: 4 }]]),
+    traffic: new Map([[idOf('a'), { sent: 70, received: 900 }]]),
   };
   const lines = expositionText(serviceMetrics(services, image)).split('\n');
-  for (const line of ['kmesh_listener_connections_total{listener="vip",outcome="steered"} 5', 'kmesh_listener_connections_total{listener="vip",outcome="refused"} 1', 'kmesh_cluster_connections_total{cluster="a",outcome="steered"} 5', 'kmesh_cluster_active_connections{cluster="a"} 2', 'kmesh_services_not_shown{kind="cluster"} 0']) t.ok(lines.includes(line), line);
+  for (const line of ['kmesh_listener_connections_total{listener="vip",outcome="steered"} 5', 'kmesh_listener_connections_total{listener="vip",outcome="refused"} 1', 'kmesh_cluster_connections_total{cluster="a",outcome="steered"} 5', 'kmesh_cluster_active_connections{cluster="a"} 2', 'kmesh_services_not_shown{kind="cluster"} 0', 'kmesh_listener_reasons_total{listener="vip",reason="no_endpoints"} 1', 'kmesh_cluster_bytes_total{cluster="a",direction="received"} 900']) t.ok(lines.includes(line), line);
   t.notOk(lines.some((line) => /idle|"b"|999/.test(line)), 'none of those without connections, or without a name');
 });
 
 t.test('a scrape is bounded', async (t) => {
   const many = Array.from({ length: 1200 }, (_, i) => [`c${i}`, { id: i + 1 }] as const);
   const clusters = new Map(many.map(([, { id }]) => [id, { active: 0, steered: id, refused: 0 }]));
-  const text = expositionText(serviceMetrics({ listeners: new Map(), clusters }, { listeners: new Map(), clusters: new Map(many) as never }));
+  const text = expositionText(serviceMetrics({ listeners: new Map(), clusters, outcomes: new Map(), traffic: new Map() }, { listeners: new Map(), clusters: new Map(many) as never }));
   t.match(text, 'kmesh_services_not_shown{kind="cluster"} 200\n');
   t.match(text, 'kmesh_cluster_connections_total{cluster="c1199",outcome="steered"} 1200\n', 'the busiest are shown');
   t.notMatch(text, 'cluster="c0"');
@@ -41,7 +44,7 @@ t.test('fill of the maps, pushes and rejects', async (t) => {
   const readiness = { ready: true, stale: false, l7: { state: 'off', reason: '' } } as unknown as Readiness;
   const capacities = { km_slot: 1000 } as Record<MapName, number>;
   const totals = { reasons: { steered: 1 }, l7: { routed: 0 } } as never;
-  const lines = metricsText({ totals, services: { listeners: new Map(), clusters: new Map() }, image, capacities, module: undefined, applied, ejector: { ejections: new Map([['a', new Set(['10.1.0.1 80', '10.1.0.2 80'])]]), count: 7 }, status, readiness, pods: { manage: 'all', off: 'all' } }).split('\n');
+  const lines = metricsText({ totals, services: NO_SERVICES, image, capacities, module: undefined, applied, ejector: { ejections: new Map([['a', new Set(['10.1.0.1 80', '10.1.0.2 80'])]]), count: 7 }, status, readiness, pods: { manage: 'all', off: 'all' } }).split('\n');
   for (const line of ['kmesh_map_entries{map="km_slot"} 4', 'kmesh_map_max_entries{map="km_slot"} 1000', 'kmesh_map_entries{map="km_listener"} 2', 'kmesh_xds_pushes_total{type="listeners"} 3', 'kmesh_xds_rejects_total{type="listeners"} 1', 'kmesh_config_applied_timestamp_seconds 1', 'kmesh_ejected_endpoints 2', 'kmesh_ejections_total 7']) t.ok(lines.includes(line), line);
 });
 
@@ -58,7 +61,7 @@ t.test('the pods of the node', async (t) => {
       { ...pod, name: 'out', enrolled: false, inMesh: false, rule: 'host_network' },
     ],
   };
-  const given = { totals: { reasons: {}, l7: {} } as never, services: { listeners: new Map(), clusters: new Map() }, image, capacities: {} as Record<MapName, number>, module: undefined, applied, ejector: { ejections: new Map(), count: 0 }, status: undefined, readiness };
+  const given = { totals: { reasons: {}, l7: {} } as never, services: NO_SERVICES, image, capacities: {} as Record<MapName, number>, module: undefined, applied, ejector: { ejections: new Map(), count: 0 }, status: undefined, readiness };
   const lines = metricsText({ ...given, pods }).split('\n');
   for (const line of [
     'kmesh_pod_in_mesh{namespace="shop",pod="in",rule="pod_label"} 1',

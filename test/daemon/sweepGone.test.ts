@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+import t from 'tap';
+import type { Applied } from '../../daemon/applier.js';
+import { createImage, plan } from '../../daemon/diff/plan.js';
+import { sweepGone } from '../../daemon/sweepGone.js';
+import { endpointCluster, endpoints, frontend, model } from './diff/models.js';
+
+t.test('counts of what is there stay, and all while nobody knows what that is', async (t) => {
+  const mesh = model([frontend('10.0.0.1', { kind: 'cluster', cluster: 'a' }, 'vip')], ['a', 'b'].map((name) => endpointCluster(name, endpoints('10.1.0.', 1, 1))));
+  const { image } = plan(createImage(), mesh, { sweep: { frontends: true, clusters: true, shared: true } });
+  const kept: (readonly [number[], number[]])[] = [];
+  const dataplane = { sweepCounts: (listeners: ReadonlySet<number>, clusters: ReadonlySet<number>) => void kept.push([[...listeners], [...clusters].sort()]) };
+  const applied = { model: mesh, stale: false } as Applied;
+  sweepGone(dataplane, { applied: { ...applied, model: undefined }, image });
+  sweepGone(dataplane, { applied: { ...applied, stale: true }, image });
+  t.same(kept, []);
+  sweepGone(dataplane, { applied, image });
+  t.same(kept, [[[image.listeners.get('vip')!.id], [image.clusters.get('a')!.id, image.clusters.get('b')!.id].sort()]]);
+});
