@@ -22,9 +22,9 @@ import { PodManagement } from './pods/management.js';
 import { podsSummary } from './pods/summary.js';
 import { readiness, type Readiness } from './readiness.js';
 import { Steering } from './steering.js';
-import type { XdsStatus } from './xds/source.js';
 import { SWEEP_MS, sweepGone } from './sweepGone.js';
 import { createXdsSource, type XdsOptions } from './xds/index.js';
+import type { XdsStatus } from './xds/source.js';
 
 /**
  * Loads the programs, serves the admin pages and keeps the maps equal to what the control plane says, until
