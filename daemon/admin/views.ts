@@ -55,7 +55,7 @@ export function configDump(applied: Applied, ejections: Ejections, status: XdsSt
     frontends: model ? sorted(model.frontends).map(frontendView) : [],
     clusters: model ? sorted(model.clusters).map((cluster) => clusterView(cluster, ejections.get(cluster.name))) : [],
     routeTables: model ? sorted(model.routeTables).map((table) => routeTableView(table, ({ target }) => targetText(target))) : [],
-    notEnforced: model?.notEnforced ?? [],
+    notEnforced: model ? sorted(model.notEnforced.map((item) => [[item.resourceType, item.resource, item.path, item.feature].join('\0'), item] as const)) : [],
   };
 }
 

@@ -37,3 +37,10 @@ t.test('the same configuration is the same text, whatever came first and wheneve
 t.test('/config_dump has what came, and of each what is not enforced', async (t) => {
   t.match(configDump(applied([outlier, eds('b')]), new Map([['b', new Set(['10.0.0.2 80'])]]), undefined, { state: 'off', reason: '' }), { resources: { clusters: [{ name: 'a', notEnforced: ['outlier_detection'] }, { name: 'b', notEnforced: undefined }], endpoints: [{ name: 'a' }] } });
 });
+
+t.test('what is not enforced comes in the same order, whatever came first', async (t) => {
+  const two = [outlier, eds('c', { outlierDetection: {} })];
+  const dumps = [two, two.toReversed()].map((clusters) => JSON.stringify(configDump(applied(clusters), new Map(), undefined, { state: 'off', reason: '' })));
+  t.equal(dumps[0], dumps[1]);
+  t.match(dumps[0]!, /"resource":"a","path":"outlierDetection".*"resource":"c","path":"outlierDetection"/);
+});
