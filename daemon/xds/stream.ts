@@ -52,10 +52,12 @@ export class AdsStream {
   }
 
   async #take(bytes: Buffer): Promise<void> {
+    // With thousands of names each step takes long by itself, and has a turn of its own: putting the message together was one.
+    await nextTurn();
+    if (this.#ended) return;
     const answer = await this.#read(bytes);
     if (answer === undefined) return;
     const opened = await this.#owner.open(answer);
-    // With thousands of names the answer and the reply take long by themselves: each has a turn of its own.
     await nextTurn();
     // Whoever ended the stream meanwhile begins another one, where this comes again.
     if (this.#ended) return;
