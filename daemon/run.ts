@@ -55,7 +55,7 @@ async function runAlone(options: DaemonOptions, pinRoot: string, log: Logger): P
     const applier = createApplier(dataplane, steering, log, ({ model }) => outliers?.configured(model));
     outliers = new OutlierWatch(dataplane, applier, log);
     const { ejector } = outliers;
-    sweep = setInterval(() => sweepGone(dataplane, applier), SWEEP_MS);
+    sweep = setInterval(() => sweepGone(dataplane, applier, log), SWEEP_MS);
     admin = await listen(options.adminPort, pages({ options, dataplane, steering, applier, ejector, pods, status: () => status }));
     await pods.start();
     const source = createXdsSource(xdsOptions(options), {

@@ -15,17 +15,12 @@
 
 static __always_inline void km_failures_add(__u32 endpoint_id)
 {
-	struct km_failures *failures = bpf_map_lookup_elem(&km_failures, &endpoint_id);
 	struct km_failures none = {};
+	struct km_failures *failures = km_entry_of(&km_failures, &endpoint_id, &none);
 	__u32 in_row;
 
-	if (!failures) {
-		/* Another CPU may be first: then its entry counts both. */
-		bpf_map_update_elem(&km_failures, &endpoint_id, &none, BPF_NOEXIST);
-		failures = bpf_map_lookup_elem(&km_failures, &endpoint_id);
-		if (!failures)
-			return;
-	}
+	if (!failures)
+		return;
 	__sync_fetch_and_add(&failures->in_row, 1);
 	/* Two CPUs may take away one of each other: one less, in a row that goes on. */
 	in_row = failures->in_row;

@@ -144,6 +144,21 @@ struct {
 	__type(value, struct km_published);
 } km_scratch SEC(".maps");
 
+/*
+ * The entry of a key in a map whose entries programs make; a new one is a copy of
+ * none. 0 when the map is full: then nobody counts. Another CPU may be first: its
+ * entry is the one for both.
+ */
+static __always_inline void *km_entry_of(void *map, const void *key, const void *none)
+{
+	void *entry = bpf_map_lookup_elem(map, key);
+
+	if (entry)
+		return entry;
+	bpf_map_update_elem(map, key, none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(map, key);
+}
+
 /* Copies a record that ends in a lock, without the lock. See layout.h. */
 #define km_copy_record(to, record)						\
 	do {									\

@@ -16,16 +16,11 @@
 /* Called when a connection that was established has ended. */
 static __always_inline void km_traffic_add(__u32 cluster_id, const struct bpf_sock_ops *ctx)
 {
-	struct km_traffic *traffic = bpf_map_lookup_elem(&km_traffic, &cluster_id);
 	struct km_traffic none = {};
+	struct km_traffic *traffic = km_entry_of(&km_traffic, &cluster_id, &none);
 
-	if (!traffic) {
-		/* Another CPU may be first: then its entry counts both. */
-		bpf_map_update_elem(&km_traffic, &cluster_id, &none, BPF_NOEXIST);
-		traffic = bpf_map_lookup_elem(&km_traffic, &cluster_id);
-		if (!traffic)
-			return;
-	}
+	if (!traffic)
+		return;
 	__sync_fetch_and_add(&traffic->sent, ctx->bytes_acked);
 	__sync_fetch_and_add(&traffic->received, ctx->bytes_received);
 }
@@ -38,14 +33,9 @@ static __always_inline void km_outcome_count(__u32 listener_id, enum km_reason r
 
 	if (reason == KM_REASON_STEERED)
 		return;
-	count = bpf_map_lookup_elem(&km_outcome, &key);
-	if (!count) {
-		bpf_map_update_elem(&km_outcome, &key, &none, BPF_NOEXIST);
-		count = bpf_map_lookup_elem(&km_outcome, &key);
-		if (!count)
-			return;
-	}
-	__sync_fetch_and_add(count, 1);
+	count = km_entry_of(&km_outcome, &key, &none);
+	if (count)
+		__sync_fetch_and_add(count, 1);
 }
 
 #endif /* KMESH_LIB_TRAFFIC_H */

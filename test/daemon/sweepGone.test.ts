@@ -11,9 +11,14 @@ t.test('counts of what is there stay, and all while nobody knows what that is', 
   const kept: (readonly [number[], number[]])[] = [];
   const dataplane = { sweepCounts: (listeners: ReadonlySet<number>, clusters: ReadonlySet<number>) => void kept.push([[...listeners], [...clusters].sort()]) };
   const applied = { model: mesh, stale: false } as Applied;
-  sweepGone(dataplane, { applied: { ...applied, model: undefined }, image });
-  sweepGone(dataplane, { applied: { ...applied, stale: true }, image });
+  const said: unknown[] = [];
+  const log = { error: (...words: unknown[]) => void said.push(words) };
+  sweepGone(dataplane, { applied: { ...applied, model: undefined }, image }, log);
+  sweepGone(dataplane, { applied: { ...applied, stale: true }, image }, log);
   t.same(kept, []);
-  sweepGone(dataplane, { applied, image });
+  sweepGone(dataplane, { applied, image }, log);
   t.same(kept, [[[image.listeners.get('vip')!.id], [image.clusters.get('a')!.id, image.clusters.get('b')!.id].sort()]]);
+  const broken = { sweepCounts: () => { throw new Error('no'); } };
+  sweepGone(broken, { applied, image }, log);
+  t.match(said, [[{ err: { message: 'no' } }, /cannot be taken out/]], 'a map that cannot be read is told, and ends nobody');
 });
