@@ -73,6 +73,8 @@ export class Applier {
   /** The newest that came. */
   #last: Submission | undefined;
   #ejections: Ejections = new Map();
+  /** What was left when the next turn of these resources was decided. */
+  #turns: { readonly resources: Resources; readonly left: number } | undefined;
   #running: Promise<void> | undefined;
   #warned = new Set<string>();
   /** Programs with other maps use the same counters and names. */
@@ -129,12 +131,24 @@ export class Applier {
         const done = await this.#apply(submission);
         const written = performance.now();
         if (done) await this.#clear(submission.complete);
+        if (done && this.#hasAnotherTurn(submission)) this.#next ??= submission;
         const rested = performance.now() - written;
         await sleep(Math.max(0, Math.min(written - began, LONGEST_REST_MS) - rested));
       }
     } finally {
       this.#running = undefined;
     }
+  }
+
+  /**
+   * Whether the same resources, read again, have more of their regular expressions. While there are fewer left each time: of more than are remembered
+   * (daemon/model/routing/regex/compile.ts) some would be left for ever.
+   */
+  #hasAnotherTurn({ resources }: Submission): boolean {
+    const left = this.#applied.model?.expressionsLeft ?? 0;
+    const before = this.#turns?.resources === resources ? this.#turns.left : Infinity;
+    this.#turns = left > 0 ? { resources, left } : undefined;
+    return left > 0 && left < before;
   }
 
   /** @returns whether it could be written. */

@@ -23,13 +23,21 @@ import { whole } from './slices.js';
 import type { Slices } from './slices.js';
 import type { Cluster, Frontend, MeshModel, NotEnforced } from './types.js';
 
-interface BuiltListener extends Built<Listener>, ListenerParts {
+interface BuiltListener extends Built<Listener>, ListenerParts, Timed {
   /** Answers that it was built with. */
   readonly routes: ReadonlyMap<string, Routes | undefined>;
   readonly meanings: ReadonlyMap<string, ClusterMeaning>;
 }
 
-interface BuiltRoutes extends Built<RouteResource> {
+/** Regular expressions may take longer than a push has time for. */
+interface Timed {
+  /** Those that were left out for it. */
+  readonly expressionsLeft: number;
+}
+
+const isWhole = ({ expressionsLeft }: Timed): boolean => expressionsLeft === 0;
+
+interface BuiltRoutes extends Built<RouteResource>, Timed {
   readonly routes: Routes;
 }
 
@@ -52,13 +60,16 @@ export function createSlicedBuilder(): (resources: Resources) => Slices<MeshMode
   const frontendsOf = lastOnly(mergeFrontends);
   const hashedOf = rememberHashed();
   const meanings = rememberMeanings();
+  /** The same object as long as nothing is left that has to be looked at again. */
+  let turn = {};
 
   return function* (resources) {
     const expressions = newBudget();
-    const builtRoutes = yield* routes.update(resources.routes, [], () => true, (proto, before) => makeRoutes(proto, before, expressions));
+    const builtRoutes = yield* routes.update(resources.routes, [turn], isWhole, (proto, before) => makeRoutes(proto, before, expressions));
     const meaning = (name: string): ClusterMeaning => meanings(name, resources.clusters.get(name));
     const routesOf = (name: string): Routes | undefined => builtRoutes.built.get(name)?.routes;
-    const builtListeners = yield* listeners.update(resources.listeners, [builtRoutes, resources.clusters], (built) => isCurrentListener(built, routesOf, meaning), (proto, before) => makeListener(proto, before, routesOf, meaning, expressions));
+    const builtListeners = yield* listeners.update(resources.listeners, [builtRoutes, resources.clusters, turn], (built) => isWhole(built) && isCurrentListener(built, routesOf, meaning), (proto, before) => makeListener(proto, before, routesOf, meaning, expressions));
+    if (expressions.refused > 0) turn = {};
     const { frontends, routeTables, doubles } = frontendsOf(builtListeners);
     yield;
     const input = { ...resources, ejected: resources.ejected ?? NOTHING_EJECTED, hashed: hashedOf(builtListeners, builtRoutes) };
@@ -70,6 +81,7 @@ export function createSlicedBuilder(): (resources: Resources) => Slices<MeshMode
       clusters: clustersOf(builtClusters),
       routeTables,
       notEnforced: [...builtListeners.notEnforced, ...doubles, ...builtRoutes.notEnforced, ...builtClusters.notEnforced],
+      expressionsLeft: expressions.refused,
     };
   };
 }
@@ -151,8 +163,9 @@ const joined = <T>(some: readonly T[], more: readonly T[]): readonly T[] => (mor
 
 function* makeRoutes(proto: RouteResource, before: BuiltRoutes | undefined, expressions: Budget): Slices<BuiltRoutes> {
   const findings = new Findings('route', proto.name, expressions);
+  const { refused } = expressions;
   const routes = yield* readRoutesInSlices(proto, { name: proto.name, prefix: '' }, before?.routes, findings);
-  return { proto, routes, notEnforced: findings.list() };
+  return { proto, routes, expressionsLeft: expressions.refused - refused, notEnforced: findings.list() };
 }
 
 type RoutesOf = (name: string) => Routes | undefined;
@@ -166,6 +179,7 @@ function isCurrentListener({ routes, meanings }: BuiltListener, routesOf: Routes
 
 function* makeListener(proto: Listener, before: BuiltListener | undefined, routesOf: RoutesOf, meaning: MeaningOf, expressions: Budget): Slices<BuiltListener> {
   const findings = new Findings('listener', proto.name, expressions);
+  const { refused } = expressions;
   const routes = new Map<string, Routes | undefined>();
   const meanings = new Map<string, ClusterMeaning>();
   const lookups = {
@@ -179,5 +193,6 @@ function* makeListener(proto: Listener, before: BuiltListener | undefined, route
     },
     inline: (name: string): Routes | undefined => before?.inline.get(name),
   };
-  return { proto, routes, meanings, ...(yield* buildListener(proto, lookups, findings)), notEnforced: findings.list() };
+  const parts = yield* buildListener(proto, lookups, findings);
+  return { proto, routes, meanings, ...parts, expressionsLeft: expressions.refused - refused, notEnforced: findings.list() };
 }

@@ -87,6 +87,8 @@ export interface MeshModel {
   /** By name. */
   readonly routeTables: ReadonlyMap<string, RouteTable>;
   readonly notEnforced: readonly NotEnforced[];
+  /** Regular expressions for which there was no time: the next model of the same resources has more of them. */
+  readonly expressionsLeft: number;
 }
 
 /** `10.96.0.1/32:80`, `::/0:9080`. */

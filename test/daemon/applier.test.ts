@@ -8,6 +8,7 @@ import type { Resources } from '../../daemon/model/resources.js';
 import { OutlierDetection } from '../../daemon/proto/envoy/config/cluster/v3/outlier_detection.js';
 import type { Complete } from '../../daemon/xds/source.js';
 import { assignment, edsCluster, tcpListener } from '../mesh/resources.js';
+import { at, http, listener, prefixRoute, routeTable, virtualHost } from './model/protos.js';
 
 const silent = pino({ level: 'silent' });
 const all: Complete = { listeners: true, routes: true, clusters: true, endpoints: true };
@@ -87,6 +88,25 @@ t.test('a flood of changes costs few writes, and the last one is in force', asyn
   await applier.idle();
   t.ok(maps.writes.length < CHANGES / 2, `${maps.writes.length} writes for ${CHANGES} changes`);
   t.match(maps.writes.at(-1)!.filter((operation) => operation.op === 'put' && operation.map === 'km_slot'), [{ value: { primary: { address: `10.0.0.${CHANGES}` } } }]);
+});
+
+t.test('regular expressions that one push had no time for are compiled without another push', async (t) => {
+  const maps = new Recorder();
+  let left: (number | undefined)[] = [];
+  const applier = new Applier(maps, undefined, silent, ({ model }) => void left.push(model?.expressionsLeft));
+  // Each costs as much as one may, and is refused then: only the last one is of use.
+  const regexes = [...Array.from({ length: 300 }, (_, i) => `/${i}(?:[ab]?[bc]?[cd]?){60}`), '/behind/[^/]+'];
+  const routes = routeTable('r', [virtualHost(['*'], regexes.map((regex) => prefixRoute('/', 'a', { match: { pathSpecifier: { $case: 'safeRegex', value: { regex } } } })))]);
+  const asking = listener({ name: 'l', address: at('10.96.0.1', 80), filterChains: [{ filters: [http({ routeSpecifier: { $case: 'rds', value: { routeConfigName: 'r' } } })] }] });
+  applier.submit({ ...service('10.0.0.1:80'), listeners: byName((l) => l.name, asking), routes: byName((r) => r.name, routes) }, all);
+  await applier.idle();
+  t.ok(left.length >= 2 && left[0]! > 0, left.join(', '));
+  t.equal(left.at(-1), 0);
+  t.ok(maps.writes.flat().some((one) => one.op === 'put' && one.map === 'km_automaton'), 'the one behind all others is in force');
+  left = [];
+  applier.submit(service('10.0.0.1:80'), all);
+  await applier.idle();
+  t.same(left, [0], 'one push, one turn');
 });
 
 t.test('endpoints that are ejected are left out at once, and of configurations that come later', async (t) => {

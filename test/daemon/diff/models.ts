@@ -38,6 +38,7 @@ export function model(frontends: readonly Frontend[], clusters: readonly Cluster
     clusters: new Map(clusters.map((c) => [c.name, c])),
     routeTables: new Map(tables.map((table) => [table.name, table])),
     notEnforced: [],
+    expressionsLeft: 0,
   };
 }
 

@@ -11,9 +11,11 @@ export const LEAST_WORK = 5000;
 /** What is left of it. Expressions that were met before cost nothing. */
 export interface Budget {
   left: number;
+  /** Expressions that came when nothing was left. */
+  refused: number;
 }
 
-export const newBudget = (): Budget => ({ left: MOST_WORK });
+export const newBudget = (): Budget => ({ left: MOST_WORK, refused: 0 });
 
 export function spend(budget: Budget, work: number): void {
   budget.left -= work;

@@ -10,8 +10,8 @@ import { parse } from './parse.js';
 /** `refused`: why there is none, in words that follow the expression. */
 export type Compiled = { readonly automaton: Automaton } | { readonly automaton: undefined; readonly refused: string };
 
-/** Not remembered: the next push that its route table comes with finds more room, since those before it are. */
-const SPENT: Compiled = { automaton: undefined, refused: 'the expressions of this push take too long together' };
+/** Not remembered: the next time that its resource is read there is more room, since those before it are. */
+const SPENT: Compiled = { automaton: undefined, refused: 'the expressions of this push take too long together and are compiled in turns' };
 
 /** Expressions stand in many routes, and in each push again. */
 const MOST_REMEMBERED = 4096;
@@ -27,7 +27,10 @@ export function compileRegex(regex: string, ascii: boolean, budget: Budget): Com
   const key = `${ascii ? 'a' : 'u'}${regex}`;
   const known = remembered.get(key);
   if (known) return known;
-  if (budget.left <= 0) return SPENT;
+  if (budget.left <= 0) {
+    budget.refused += 1;
+    return SPENT;
+  }
   spend(budget, LEAST_WORK);
   const compiled = compile(regex, ascii, budget);
   const [oldest] = remembered.keys();
