@@ -26,6 +26,8 @@ export interface AgentOptions {
   readonly args?: readonly string[];
 }
 
+const LAST_WORDS = 8;
+
 /** Files and folders at which containers and their node see the same mounts (mountPropagation: Bidirectional). */
 export const SHARED = ['/mnt', '/sys'];
 
@@ -103,7 +105,10 @@ export class Agent {
   /** Waits for an end that comes by itself. @returns the exit code, or the signal. */
   async ended(): Promise<number | NodeJS.Signals> {
     await this.#ended;
-    return this.#unshare.exitCode ?? this.#unshare.signalCode!;
+    const code = this.#unshare.exitCode ?? this.#unshare.signalCode!;
+    // Whoever expected another one wants to know why.
+    if (code !== 0) process.stderr.write(`the agent ended with ${code}; its last words:\n${this.messages(-LAST_WORDS)}\n`);
+    return code;
   }
 }
 
