@@ -24,7 +24,7 @@ await build({
 
 const env = { ...process.env, NODE_OPTIONS: '' };
 const unshare = ['--pid', '--fork', '--kill-child', '--mount-proc'];
-const asInit = (...words: string[]): SpawnSyncReturns<string> => spawnSync('unshare', [...unshare, process.execPath, worker, ...words], { env, encoding: 'utf8', timeout: 120_000 });
+const asInit = (...words: string[]): SpawnSyncReturns<string> => spawnSync('unshare', [...unshare, process.execPath, worker, ...words], { env, encoding: 'utf8', timeout: 600_000 });
 
 const possible = spawnSync('unshare', [...unshare, 'true']).status === 0;
 const skip = possible || process.env['CI'] === 'true' ? false : 'needs root: a pid namespace';
@@ -45,7 +45,7 @@ interface Contract {
   readonly told: { known: boolean; stolen: boolean };
 }
 
-t.test('the contract', { skip, timeout: 120_000 }, async (t) => {
+t.test('the contract', { skip, timeout: 600_000 }, async (t) => {
   const { status, stderr } = asInit('contract', folder);
   t.equal(status, 0, stderr);
   const seen = JSON.parse(readFileSync(path.join(folder, 'result'), 'utf8')) as Contract;
@@ -77,8 +77,8 @@ t.test('no end without a coded last line', { skip }, async (t) => {
 
 t.test('programs that were started are told to end with it, also when it is not PID 1', async (t) => {
   const own = temporaryFolder(t);
-  t.equal(spawnSync(process.execPath, [worker, 'rejection', own], { env, timeout: 30_000 }).status, 1);
-  const deadline = Date.now() + 10_000;
+  t.equal(spawnSync(process.execPath, [worker, 'rejection', own], { env, timeout: 120_000 }).status, 1);
+  const deadline = Date.now() + 60_000;
   while (readFileSync(path.join(own, 'child'), 'utf8') !== 'ended\n' && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
   t.equal(readFileSync(path.join(own, 'child'), 'utf8'), 'ended\n');
 });

@@ -102,7 +102,7 @@ await t.test('each version steers by itself, and the two cannot use the maps of 
   }
 });
 
-await t.test('a daemon with another map layout is killed before each of its steps', { timeout: EACH ? 1_200_000 : 300_000 }, async (test) => {
+await t.test('a daemon with another map layout is killed before each of its steps', { timeout: EACH ? 3_600_000 : 900_000 }, async (test) => {
   await live(versions[0]);
   const held = await holdIn(cgroup, HELD, '10.96.0.2', 80);
   const held6 = await holdIn(cgroup, 1, 'fd00:10:96::1', 80);

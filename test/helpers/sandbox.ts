@@ -119,7 +119,7 @@ function removeDeadCgroups(): void {
 
 function removeCgroup(folder: string): void {
   if (fs.existsSync(folder)) for (const below of fs.readdirSync(folder, { withFileTypes: true })) if (below.isDirectory()) removeCgroup(path.join(folder, below.name));
-  const deadline = Date.now() + 2000;
+  const deadline = Date.now() + 30_000;
   while (fs.existsSync(folder)) {
     for (const pid of fs.readFileSync(path.join(folder, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean)) {
       try {
