@@ -169,6 +169,19 @@ for (const [map, option, size, operation] of FULL) {
   });
 }
 
+await t.test('nothing is written behind a batch that finds no room, and what was before it is there', async (test) => {
+  const room = 5000;
+  const { dataplane } = openStage({ ...options, sizes: { ...SIZES, endpoints: room } });
+  const operations = Array.from({ length: 2 * room }, (_, i): Operation => {
+    const primary = { address: '10.0.0.1', port: 80, endpointId: i + 1 };
+    return { op: 'put', map: 'km_slot', key: { clusterId: 1, family: 4, index: i }, value: { primary, alias: primary, threshold: 0 } };
+  });
+  await test.rejects(dataplane.apply([name('cluster', 1, 'before'), ...operations, name('cluster', 2, 'behind')]), { code: 'KM_MAP_FULL', message: /km_slot.*5000.*--max-endpoints/ });
+  test.same(dataplane.read().names.map((one) => one.name), ['before']);
+  test.equal(dataplane.read().slots.length, room);
+  dataplane.close();
+});
+
 await t.test('a record that does not fit is an error that names the map, and nothing of its run is written', async (test) => {
   const { dataplane } = openStage(options);
   const good = frontend(1, '10.96.0.1', 80, { cluster: 1 });
