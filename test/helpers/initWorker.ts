@@ -115,7 +115,9 @@ async function toldBeside(known: boolean): Promise<boolean> {
   await reaper.now();
   reaper.stop();
   // One that is stolen is never told; one that is not may take its time on a busy machine.
-  return await Promise.race([told, delay(known ? 20_000 : 300, false)]);
+  const over = new AbortController();
+  const waited = delay(known ? 20_000 : 300, false, { signal: over.signal }).catch(() => false);
+  return await Promise.race([told, waited]).finally(() => over.abort());
 }
 
 async function contract(folder: string): Promise<unknown> {
