@@ -23,9 +23,9 @@ export class KubeClient {
     this.#options = options;
   }
 
-  /** @throws KubeError when there is no whole answer in time, or none that is JSON */
-  async get(path: string, timeoutMs: number): Promise<Answer> {
-    return this.#ask('GET', path, timeoutMs);
+  /** @throws KubeError when there is no whole answer in time or before `end`, or none that is JSON */
+  async get(path: string, timeoutMs: number, end?: AbortSignal): Promise<Answer> {
+    return this.#ask('GET', path, timeoutMs, undefined, end);
   }
 
   /** Merges into the object (RFC 7386). @throws KubeError */
@@ -40,6 +40,7 @@ export class KubeClient {
     const giveUp = (): void => give.abort();
     head.addEventListener('abort', giveUp);
     signal.addEventListener('abort', giveUp);
+    if (signal.aborted) giveUp();
     try {
       // A connection of its own: it is not given back.
       const response = await this.#request('GET', path, undefined, give.signal, true);
@@ -58,8 +59,9 @@ export class KubeClient {
     this.#agent?.agent.destroy();
   }
 
-  async #ask(method: string, path: string, timeoutMs: number, body?: Body): Promise<Answer> {
-    const signal = AbortSignal.timeout(timeoutMs);
+  async #ask(method: string, path: string, timeoutMs: number, body?: Body, end?: AbortSignal): Promise<Answer> {
+    const limit = AbortSignal.timeout(timeoutMs);
+    const signal = end === undefined ? limit : AbortSignal.any([limit, end]);
     try {
       return await this.#askOnce(method, path, body, signal).catch((error: unknown) => {
         // A connection that was kept may have ended meanwhile; all that is asked here can be asked twice.
@@ -67,7 +69,7 @@ export class KubeClient {
         throw error;
       });
     } catch (error) {
-      throw signal.aborted ? new KubeError('KM_KUBE_UNREACHABLE', `no answer within ${timeoutMs} ms`) : KubeError.from(error);
+      throw limit.aborted ? new KubeError('KM_KUBE_UNREACHABLE', `no answer within ${timeoutMs} ms`) : KubeError.from(error);
     }
   }
 

@@ -77,16 +77,18 @@ export class Reflector {
 
   async #list(): Promise<void> {
     const objects: unknown[] = [];
-    let next: string | undefined;
+    let [next, version]: [string | undefined, string | undefined] = [undefined, undefined];
     do {
       const path = this.#url({ limit: String(PAGE), ...(next === undefined ? {} : { continue: next }) });
-      const answer = await this.#client.get(path, LIST_MS);
+      const answer = await this.#client.get(path, LIST_MS, this.#end.signal);
       if (answer.status === 410) throw new Gone();
       if (answer.status !== 200) throw KubeError.ofStatus(path, answer);
       const page = pageOf(answer.body);
       objects.push(...page.items);
-      [next, this.#version] = [page.next, page.version];
+      [next, version] = [page.next, page.version];
     } while (next !== undefined);
+    // Not before all is there: what failed on the way is listed again.
+    this.#version = version;
     this.#listener.replace(objects);
     this.#listener.trouble(undefined);
   }

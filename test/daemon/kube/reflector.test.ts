@@ -154,6 +154,17 @@ t.test('410 to the request itself, and in the middle of a list', async (t) => {
   t.same(await heard.next(), ['replace', ['a', 'b']]);
 });
 
+t.test('a list that fails behind its first page is begun again', async (t) => {
+  const { api, heard } = await stage(t, (api) => {
+    api.pageSize = 1;
+    for (const name of ['a', 'b']) api.put(pod(name));
+    api.faults.set('GET /api/v1/pods?fieldSelector=spec.nodeName%3Dnode-1&limit=500&continue', 500);
+  });
+  t.match(await heard.untilTrouble((error) => error !== undefined), { code: 'KM_KUBE_UNREACHABLE', message: /500/ });
+  api.faults.clear();
+  t.same(await heard.next(), ['replace', ['a', 'b']], 'what is watched was listed as a whole before');
+});
+
 t.test('the token of the moment counts', async (t) => {
   const { api, heard } = await stage(t, (api) => api.put(pod('a')));
   t.same(await heard.next(), ['replace', ['a']]);
@@ -203,4 +214,15 @@ t.test('stopping ends a watch and a wait', async (t) => {
   const asked = api.requests.length;
   await reflector.stop();
   t.equal(api.requests.length, asked);
+});
+
+t.test('stopping ends a list, also one without an answer, and begins no watch', async (t) => {
+  for (const fault of [undefined, 'silence'] as const) {
+    const { api, reflector } = await stage(t, (api) => void (fault === undefined || api.faults.set('GET /api/v1/pods', fault)));
+    await api.until(() => api.requests.length === 1);
+    const began = performance.now();
+    await reflector.stop();
+    t.ok(performance.now() - began < 10_000, `${fault ?? 'an answer'}: within the grace of a stop`);
+    t.notOk(api.requests.some((one) => one.includes('watch=1')));
+  }
 });
