@@ -157,7 +157,7 @@ export class Applier {
     const started = performance.now();
     const before = this.#applied.model;
     try {
-      const usable = this.#applied.stale ? withoutUnanswered(resources, complete) : resources;
+      const usable = this.#applied.stale ? withoutUnanswered(resources, complete, before) : resources;
       const model = await inSlices(this.#build({ ...usable, ejected: this.#ejections }));
       if (!before || !this.#full || this.#full.retryAt <= started) await this.#tryWhole(model, before, submission, started);
       if (before && this.#full) await this.#put(keptWithin(model, before, this.#full.error), submission, started);
@@ -204,9 +204,10 @@ export class Applier {
 
   /** @returns number of operations, and what a map has no room for */
   async #write(model: MeshModel, complete: Complete): Promise<{ operations: number; notEnforced: readonly NotEnforced[] }> {
+    const { stale } = this.#applied;
     const work = planInSlices(this.#image, model, {
       mostAutomata: this.#maps.mostAutomata,
-      sweep: { frontends: complete.listeners && complete.routes, clusters: complete.clusters && complete.endpoints, shared: !this.#sharing },
+      sweep: { frontends: !stale || (complete.listeners && complete.routes), clusters: !stale || (complete.clusters && complete.endpoints), shared: !this.#sharing },
     });
     const { written, removed, count, image, notEnforced } = await inSlices(work);
     await this.#maps.apply(inOrder(written));
@@ -272,12 +273,12 @@ export class Applier {
 
 /**
  * While adopted maps are in force, a cluster whose endpoints did not arrive in time is left out, so that its
- * adopted endpoints stay instead of being replaced by none.
+ * adopted endpoints stay instead of being replaced by none. One that was `before` had an answer, and has lost its endpoints since.
  */
-function withoutUnanswered(resources: Resources, complete: Complete): Resources {
+function withoutUnanswered(resources: Resources, complete: Complete, before: MeshModel | undefined): Resources {
   if (complete.endpoints) return resources;
   const clusters = new Map(
-    [...resources.clusters].filter(([name, cluster]) => !cluster.edsClusterConfig || resources.endpoints.has(cluster.edsClusterConfig.serviceName || name)),
+    [...resources.clusters].filter(([name, cluster]) => before?.clusters.has(name) || !cluster.edsClusterConfig || resources.endpoints.has(cluster.edsClusterConfig.serviceName || name)),
   );
   return { ...resources, clusters };
 }

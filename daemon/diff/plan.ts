@@ -19,7 +19,10 @@ import type { ClusterIds } from './splits.js';
 export { createImage } from './adopt.js';
 export type { Image } from './image.js';
 
-/** Whether what the model does not mention is removed; false keeps adopted entries until the control plane has answered. */
+/**
+ * Whether what the model does not mention is removed; false keeps adopted entries until the control plane has answered. What an earlier
+ * model of this process had goes either way: the control plane has spoken of it.
+ */
 export interface Sweep {
   /** Frontends and route tables. */
   readonly frontends: boolean;
@@ -129,7 +132,7 @@ function* planClusters({ schedule, ids, image, model, sweep }: Work): Slices<Pla
     if (before?.source !== cluster) changed.set(name, planCluster(schedule, ids, before, cluster, name));
     yield;
   }
-  const removed = !sweep.clusters ? [] : sources.clusters ? missing : absent(image.clusters, model.clusters);
+  const removed = (sources.clusters ? missing : absent(image.clusters, model.clusters)).filter((name) => sweep.clusters || image.clusters.get(name)!.source);
   for (const name of removed) {
     const before = image.clusters.get(name)!;
     planClusterRemoval(schedule, before);
@@ -182,7 +185,7 @@ function* planFrontends({ schedule, ids, image, model, sweep }: Work, led: Led):
   const removed: [string, FrontendImage][] = [];
   for (const [key, before] of kept < image.frontends.size ? image.frontends : []) {
     if (model.frontends.has(key)) continue;
-    if (sweep.frontends) {
+    if (sweep.frontends || before.source) {
       planFrontendRemoval(schedule, before);
       listeners.leave(before.listener);
       removed.push([key, before]);

@@ -19,7 +19,7 @@ export interface PlannedRouteTables {
  * Plans all route tables. One that looks hosts up in another way (with ports, or without) is another table, since its
  * domains could not change with it in one moment.
  *
- * @param sweep whether tables that the model does not have are removed; otherwise they stay, without the clusters in `gone`.
+ * @param sweep whether adopted tables that the model does not have are removed, too; otherwise they stay, without the clusters in `gone`.
  */
 export function* planRouteTables(
   work: ProgramWork,
@@ -38,7 +38,7 @@ export function* planRouteTables(
   }
   for (const [name, held] of before) {
     const after = tables.get(name);
-    if (after ? after.id !== held.id : sweep.frontends) planRouteTableRemoval(work, held);
+    if (after ? after.id !== held.id : sweep.frontends || held.source) planRouteTableRemoval(work, held);
     else if (!after) tables.set(name, gone.size === 0 ? held : routeTableWithoutClusters(work, held, gone));
   }
   const idOf = (images: ReadonlyMap<string, RouteTableImage>, name: string): number => images.get(name)?.id ?? 0;

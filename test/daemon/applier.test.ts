@@ -3,11 +3,12 @@
 import pino from 'pino';
 import t from 'tap';
 import { Applier, type MapWriter } from '../../daemon/applier.js';
-import type { MapContents, Operation, PlannedOperation } from '../../daemon/diff/operations.js';
+import { singly, type MapContents, type Operation, type PlannedOperation } from '../../daemon/diff/operations.js';
 import type { Resources } from '../../daemon/model/resources.js';
 import { OutlierDetection } from '../../daemon/proto/envoy/config/cluster/v3/outlier_detection.js';
 import type { Complete } from '../../daemon/xds/source.js';
 import { assignment, edsCluster, tcpListener } from '../mesh/resources.js';
+import { Kernel } from './diff/interpreter.js';
 import { at, http, listener, prefixRoute, routeTable, virtualHost } from './model/protos.js';
 
 const silent = pino({ level: 'silent' });
@@ -207,6 +208,61 @@ t.test('a cluster whose endpoints did not come keeps its adopted ones', async (t
   await applier.idle();
   t.ok(maps.removals.flat().some((operation) => operation.op === 'delete' && operation.map === 'km_slot'), 'until the control plane says that there are none');
 });
+
+/** Services at 10.96.0.n, each with one endpoint, or none where nothing was said of it. */
+function services(endpoints: Readonly<Record<number, string | undefined>>): Resources {
+  const list = Object.entries(endpoints);
+  return {
+    clusters: new Map(list.map(([n]) => [`c${n}`, edsCluster(`c${n}`)])),
+    endpoints: new Map(list.flatMap(([n, endpoint]) => (endpoint === undefined ? [] : [[`c${n}`, assignment(`c${n}`, endpoint)] as const]))),
+    listeners: new Map(list.map(([n]) => [`l${n}`, tcpListener(`10.96.0.${n}:80`, `c${n}`)])),
+    routes: new Map(),
+    resolved: new Map(),
+  };
+}
+
+/** Maps that hold what is written. */
+class KernelMaps implements MapWriter {
+  readonly kernel = new Kernel();
+  readonly mostAutomata = 100;
+
+  read(): MapContents {
+    return this.kernel.contents();
+  }
+
+  async apply(planned: Iterable<PlannedOperation>): Promise<void> {
+    for (const operation of singly(planned)) this.kernel.apply(operation);
+  }
+
+  goes(n: number): string[] {
+    return [...this.kernel.resolve({ family: 4, address: `10.96.0.${n}`, prefixLength: 32, port: 80 }).keys()];
+  }
+}
+
+for (const begins of ['new', 'adopted'] as const) {
+  t.test(`${begins} maps: a service that goes is gone, though another one's endpoints and routes never come`, async (t) => {
+    const maps = new KernelMaps();
+    const never: Complete = { ...all, endpoints: false, routes: false };
+    if (begins === 'adopted') {
+      const earlier = new Applier(maps, undefined, silent, () => undefined);
+      earlier.submit(services({ 1: '10.0.0.1:80', 2: '10.0.0.2:80', 3: '10.0.0.3:80', 4: '10.0.0.4:80' }), all);
+      await earlier.idle();
+    }
+    const applier = new Applier(maps, begins === 'new' ? undefined : { contents: maps.read(), whole: true }, silent, () => undefined);
+    const submit = async (endpoints: Readonly<Record<number, string | undefined>>): Promise<void> => {
+      applier.submit(services(endpoints), never);
+      await applier.idle();
+    };
+    await submit({ 1: '10.0.0.1:80', 2: '10.0.0.2:80', 3: undefined });
+    await submit({ 1: '10.0.0.1:80', 3: undefined });
+    t.strictSame(maps.goes(1), ['10.0.0.1:80']);
+    t.strictSame(maps.goes(2), ['no listener']);
+    t.equal(maps.kernel.maps.km_cluster.size, begins === 'new' ? 2 : 3, 'nothing of it is left');
+    if (begins === 'adopted') t.strictSame([maps.goes(3), maps.goes(4)], [['10.0.0.3:80'], ['10.0.0.4:80']], 'what the control plane has not spoken of stays as it was adopted');
+    await submit({ 1: undefined, 3: undefined });
+    t.strictSame(maps.goes(1), ['refuse 20'], 'endpoints that are taken away go, too');
+  });
+}
 
 t.test('a warning comes once for each resource, and again when it changes', async (t) => {
   const lines: string[] = [];
