@@ -27,14 +27,22 @@ export function adoptRouteTables(contents: MapContents, nameOf: NameOf, takeSpli
     }
     tables.set(nameOf('routes', id), { id, ignorePort: value.ignorePort, vhosts, roomless: false, source: undefined });
   }
-  for (const [id, program] of programs) if (!used.has(id)) orphans.push({ op: 'delete', map: 'km_vhost', key: id }, ...entriesOf(program));
+  for (const [id, program] of programs) {
+    if (used.has(id)) continue;
+    orphans.push({ op: 'delete', map: 'km_vhost', key: id });
+    for (const entry of entriesOf(program)) orphans.push(entry);
+  }
   return tables;
 }
 
 /** Of a virtual host that domains lead to and that is not there. */
 const NO_PROGRAM: ProgramImage = { id: 0, steps: new AdoptedSteps([]), splits: new Map(), clusters: [], roomless: [], source: undefined };
 
-const addTo = <K, V>(lists: Map<K, V[]>, key: K, value: V): void => void lists.set(key, [...(lists.get(key) ?? []), value]);
+function addTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list) list.push(value);
+  else lists.set(key, [value]);
+}
 
 /** Programs by the id of their virtual host. */
 function adoptPrograms({ vhosts, steps, automata }: MapContents, takeSplit: TakeSplit, orphans: Operation[]): Map<number, ProgramImage> {

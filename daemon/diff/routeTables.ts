@@ -61,13 +61,18 @@ type NamedHost = Pick<RoutedHost, 'domains' | 'program'>;
 function* namedHosts({ name: table, virtualHosts }: RouteTable): Slices<Map<string, NamedHost>> {
   const named = new Map<string, NamedHost>();
   const taken = new Set<string>();
+  /** The next number of a name that is there already. */
+  const numbers = new Map<string, number>();
   for (const { name, domains, program } of virtualHosts) {
     const own = domains.filter((domain) => !taken.has(keyOf(domain)));
     for (const domain of own) taken.add(keyOf(domain));
-    let key = storedName(`${table} ${name}`);
-    for (let n = 2; named.has(key); n += 1) key = storedName(`${table} ${name} (${n})`);
-    if (own.length > 0) named.set(key, { domains: own.length === domains.length ? domains : own, program });
     yield;
+    if (own.length === 0) continue;
+    let key = storedName(`${table} ${name}`);
+    let n = numbers.get(name) ?? 2;
+    for (; named.has(key); n += 1) key = storedName(`${table} ${name} (${n})`);
+    if (n > 2) numbers.set(name, n);
+    named.set(key, { domains: own.length === domains.length ? domains : own, program });
   }
   return named;
 }

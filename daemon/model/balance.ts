@@ -47,15 +47,7 @@ export function balance(hosts: readonly Host[], settings: BalanceSettings): Bala
   };
 }
 
-function byPriority(hosts: readonly Host[]): Host[][] {
-  const levels = new Map<number, Host[]>();
-  for (const host of hosts) {
-    const level = levels.get(host.priority);
-    if (level) level.push(host);
-    else levels.set(host.priority, [host]);
-  }
-  return [...levels].sort(([a], [b]) => a - b).map(([, level]) => level);
-}
+const byPriority = (hosts: readonly Host[]): Host[][] => [...grouped(hosts, ({ priority }) => priority)].sort(([a], [b]) => a - b).map(([, level]) => level);
 
 function healthOf(level: readonly Host[], weighted: boolean): LevelHealth {
   const sum = (health: Host['health']): number => level.reduce((all, host) => all + (host.health === health ? (weighted ? host.weight : 1) : 0), 0);
@@ -77,16 +69,27 @@ function groupsOf(level: readonly Host[], load: LevelLoad, settings: BalanceSett
  */
 function byLocality(level: readonly Host[], hosts: readonly Host[], share: number, { localityWeights, overprovisioning }: BalanceSettings): Group[] {
   if (!localityWeights) return [{ hosts, share }];
-  const localities = [...new Set(hosts.map((host) => host.locality))].map((locality) => {
-    const members = hosts.filter((host) => host.locality === locality);
-    const all = level.reduce((count, host) => count + (host.locality === locality ? 1 : 0), 0);
-    const available = Math.min(1, ((overprovisioning / 100) * members.length) / all);
+  const sizes = new Map([...hostsByLocality(level)].map(([locality, all]) => [locality, all.length]));
+  const localities = [...hostsByLocality(hosts)].map(([locality, members]) => {
+    const available = Math.min(1, ((overprovisioning / 100) * members.length) / sizes.get(locality)!);
     return { members, weight: (localityWeights[locality] ?? 0) * available };
   });
   const total = localities.reduce((sum, { weight }) => sum + weight, 0);
   // Without any weight Envoy has nothing to choose a locality by, and takes all hosts alike.
   if (total === 0) return [{ hosts, share }];
   return localities.map(({ members, weight }) => ({ hosts: members, share: (share * weight) / total }));
+}
+
+const hostsByLocality = (hosts: readonly Host[]): Map<number, Host[]> => grouped(hosts, ({ locality }) => locality);
+
+function grouped(hosts: readonly Host[], by: (host: Host) => number): Map<number, Host[]> {
+  const groups = new Map<number, Host[]>();
+  for (const host of hosts) {
+    const group = groups.get(by(host));
+    if (group) group.push(host);
+    else groups.set(by(host), [host]);
+  }
+  return groups;
 }
 
 function weightsOf(groups: readonly Group[]): Map<Host, number> {
@@ -97,7 +100,7 @@ function weightsOf(groups: readonly Group[]): Map<Host, number> {
     const total = hosts.reduce((sum, host) => sum + host.weight, 0);
     for (const host of hosts) weights.set(host, (share * host.weight) / total);
   }
-  const greatest = Math.max(...weights.values());
+  const greatest = [...weights.values()].reduce((most, weight) => Math.max(most, weight), 0);
   const uniform = [...weights.values()].every((weight) => greatest - weight <= greatest * ROUNDING);
   return uniform ? new Map([...weights.keys()].map((host) => [host, 1])) : weights;
 }

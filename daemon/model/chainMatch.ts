@@ -65,14 +65,16 @@ export function isForPlainText({ chain: { filterChainMatch } }: PlacedChain): bo
   return (transport === '' || transport === 'raw_buffer') && unknowable(filterChainMatch).every((part) => part === 'transport_protocol' || part === 'application_protocols');
 }
 
-/** Destination ports that chains name. */
-export const namedPorts = (chains: readonly PlacedChain[]): Set<number> => new Set(chains.flatMap(({ chain }) => chain.filterChainMatch?.destinationPort ?? []));
-
-/** Chains for a destination port: those that name it; if none does, those that name none (Envoy's order of matches). */
-export function forPort(chains: readonly PlacedChain[], port: number): PlacedChain[] {
-  const portOf = ({ chain }: PlacedChain): number | undefined => chain.filterChainMatch?.destinationPort;
-  const named = chains.filter((chain) => portOf(chain) === port);
-  return named.length > 0 ? named : chains.filter((chain) => portOf(chain) === undefined);
+/** Chains by the destination port that they name; undefined: none. */
+export function chainsByPort(chains: readonly PlacedChain[]): ReadonlyMap<number | undefined, readonly PlacedChain[]> {
+  const byPort = new Map<number | undefined, PlacedChain[]>();
+  for (const placed of chains) {
+    const port = placed.chain.filterChainMatch?.destinationPort;
+    const others = byPort.get(port);
+    if (others) others.push(placed);
+    else byPort.set(port, [placed]);
+  }
+  return byPort;
 }
 
 /** Chains by range of destination address, in one family. The most specific range wins, without going back. */

@@ -5,7 +5,7 @@ import { addressBits, isUnspecified } from './address.js';
 import type { Ip } from './address.js';
 import { ChainDecisions } from './chainDecision.js';
 import type { Decision, Lookups } from './chainDecision.js';
-import { forPort, namedPorts, RangeTable, unspecified } from './chainMatch.js';
+import { chainsByPort, RangeTable, unspecified } from './chainMatch.js';
 import type { PlacedChain, RangeChains } from './chainMatch.js';
 import { listListenerFilters } from './filters.js';
 import type { Findings } from './notEnforced.js';
@@ -107,12 +107,15 @@ interface Chains {
 }
 
 function* addFrontends(frontends: ListenerFrontend[], listener: Listener, bind: Bind, { chains, decisions, findings }: Chains): Slices<void> {
-  const ports = namedPorts(chains);
+  const byPort = chainsByPort(chains);
+  const ports = new Set([...byPort.keys()].filter((port) => port !== undefined));
   // The port of such a listener is where redirected connections arrive, not one that is asked for.
   if (takesRedirected(listener)) ports.delete(bind.port);
   else ports.add(bind.port);
   for (const port of ports) {
-    const table = new RangeTable(forPort(chains, port), bind.ip.family, findings);
+    yield;
+    // Those that name the port; if none does, those that name none (Envoy's order of matches).
+    const table = new RangeTable(byPort.get(port) ?? byPort.get(undefined) ?? [], bind.ip.family, findings);
     const at = new FrontendMaker(listener.name, port);
     if (isUnspecified(bind.ip)) yield* addWildcard(frontends, at, bind.ip, table, decisions);
     else frontends.push(exactFrontend(at, bind.ip, table, decisions));

@@ -30,3 +30,10 @@ t.test('an item that goes leaves most entries of the others as they are', async 
   const moved = before.reduce((sum, item, i) => sum + Number(item !== names.length - 1 && after[i] !== item), 0);
   t.ok(moved / before.length < 0.1, `${moved} of ${before.length} entries moved`);
 });
+
+t.test('150,000 items, of which one weighs a million times as much as the others', async (t) => {
+  const names = Array.from({ length: 150_000 }, (_, i) => `${i} 80`);
+  const table = maglevTable(names, names.map((_, i) => (i === 0 ? 1e6 : 1)));
+  t.equal(count(table).get(0), table.length - (count(table).size - 1), 'the others have an entry at most');
+  t.notOk(table.includes(-1));
+});

@@ -207,3 +207,18 @@ t.test('steps are compared by what they say', async (t) => {
     t.same(step(kernel, image, mesh([host('h', exact('x'), { steps: [{ ...variant }, ...end] })])).operations, [], 'the same once more');
   }
 });
+
+t.test('60,000 hosts of one name', async (t) => {
+  const hosts = Array.from({ length: 60_000 }, (_, i) => host('h', exact(`x${i}`), only(toCluster('a'))));
+  const { operations } = plan(createImage(), mesh(hosts), { sweep: ALL });
+  const names = operations.flatMap((o) => (o.op === 'put' && o.map === 'km_name' && o.key.kind === 'vhost' ? [o.value] : []));
+  t.same([names[0], names[1], names.at(-1)], ['t h', 't h (2)', 't h (60000)']);
+});
+
+t.test('maps with 300,000 domains of one virtual host, and with 150,000 steps that no domain leads to, are adopted', async (t) => {
+  const domains = Array.from({ length: 300_000 }, (_, i) => ({ key: { routes: 1, kind: 'exact' as const, text: `x${i}` }, vhost: 1 }));
+  const steps = Array.from({ length: 150_000 }, (_, index) => ({ key: { program: 2, index }, op: 'empty' as const, value: { op: 'empty' as const, then: index + 1, otherwise: index + 1 } }));
+  const image = createImage({ ...new Kernel().contents(), routes: [{ id: 1, value: { any: 0, ignorePort: false } }], domains, vhosts: [{ id: 2, value: { program: 2, n: steps.length } }], steps });
+  t.equal([...image.routeTables.values()].flatMap(({ vhosts }) => [...vhosts.values()])[0]?.domains.length, domains.length);
+  t.equal(image.orphans.filter((o) => o.op === 'delete' && o.map === 'km_step').length, steps.length, 'they go with the next plan');
+});

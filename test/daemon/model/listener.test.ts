@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
-import { createModelBuilder } from '../../../daemon/model/build.js';
+import { createModelBuilder, createSlicedBuilder } from '../../../daemon/model/build.js';
 import type { MeshModel, Target } from '../../../daemon/model/types.js';
 import { TrafficDirection } from '../../../daemon/proto/envoy/config/core/v3/base.js';
 import type { Cluster } from '../../../daemon/proto/envoy/config/cluster/v3/cluster.js';
@@ -332,5 +332,17 @@ t.test('a flood of expressions is counted beyond a limit, and names cannot break
   t.equal(notEnforced.filter(({ feature }) => feature === 'regex').length, 1000);
   t.match(notEnforced.at(-1), { feature: 'more', reason: /1001 more/ });
   t.notOk(notEnforced.some(({ path }) => /[\u0000-\u001f]/.test(path)));
+  t.end();
+});
+
+t.test('a listener with chains for thousands of ports: others have their turn between any two', (t) => {
+  const PORTS = 2000;
+  const chains = Array.from({ length: PORTS }, (_, i) => ({ filterChainMatch: { destinationPort: i + 1 }, filters: [tcpTo('a')] }));
+  const work = createSlicedBuilder()(resources({ listeners: [listener({ name: 'l', address: at('0.0.0.0', 15001), useOriginalDst: true, filterChains: chains })] }));
+  let turns = 0;
+  let step = work.next();
+  for (; !step.done; step = work.next()) turns += 1;
+  t.equal(step.value.frontends.size, PORTS);
+  t.ok(turns >= PORTS, `${turns} turns`);
   t.end();
 });
