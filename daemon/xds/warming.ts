@@ -2,6 +2,7 @@
 import type { Resources } from '../model/resources.js';
 import type { Entry } from './answer.js';
 import type { Topic } from './progress.js';
+import { wantedAssignment, wantedRoutes, type Want } from './references.js';
 
 /** Whether an answer is still waited for. */
 type Waits = (topic: Topic, name: string) => boolean;
@@ -22,11 +23,30 @@ export function warmed(now: Resources, { clusters, listeners }: Parents, last: R
   return {
     clusters: asBefore(now.clusters, last.clusters, coldClusters),
     listeners: asBefore(now.listeners, last.listeners, coldListeners),
-    // What only the earlier version asks for is not held any more.
-    endpoints: coldClusters.length === 0 ? now.endpoints : new Map([...last.endpoints, ...now.endpoints]),
-    routes: coldListeners.length === 0 ? now.routes : new Map([...last.routes, ...now.routes]),
+    endpoints: withEarlier(now.endpoints, last.endpoints, askedBefore(clusters, 'endpoints', earlier(last.clusters, coldClusters).map(wantedAssignment), waits)),
+    routes: withEarlier(now.routes, last.routes, askedBefore(listeners, 'routes', earlier(last.listeners, coldListeners).flatMap(wantedRoutes), waits)),
     resolved: coldClusters.length === 0 ? now.resolved : new Map([...last.resolved, ...now.resolved]),
   };
+}
+
+const earlier = <T>(last: ReadonlyMap<string, T>, names: readonly string[]): readonly T[] => names.flatMap((name) => last.get(name) ?? []);
+
+/**
+ * Of the names that earlier versions ask for, those of which there is no newer word: nobody asks for them any more, so that they are not held, or
+ * their answer is waited for. One that the control plane took away meanwhile is gone for all.
+ */
+function askedBefore(parents: ReadonlyMap<string, Entry>, topic: Topic, wants: readonly (Want | undefined)[], waits: Waits): readonly string[] {
+  if (wants.length === 0) return [];
+  const asked = new Set([...parents.values()].flatMap((entry) => entry.wants.map(({ name }) => name)));
+  return wants.flatMap((want) => (want && (!asked.has(want.name) || waits(topic, want.name)) ? [want.name] : []));
+}
+
+function withEarlier<T>(now: ReadonlyMap<string, T>, last: ReadonlyMap<string, T>, names: readonly string[]): ReadonlyMap<string, T> {
+  const missing = names.filter((name) => !now.has(name) && last.has(name));
+  if (missing.length === 0) return now;
+  const view = new Map(now);
+  for (const name of missing) view.set(name, last.get(name)!);
+  return view;
 }
 
 function asBefore<T>(now: ReadonlyMap<string, T>, last: ReadonlyMap<string, T>, names: readonly string[]): ReadonlyMap<string, T> {

@@ -30,6 +30,8 @@ interface World {
   readonly clock: FakeClock;
   readonly recorder: XdsRecorder;
   push(kind: ResourceKind, ...resources: Any[]): Promise<void>;
+  /** The control plane says that there is no such resource. */
+  remove(kind: ResourceKind, name: string): Promise<void>;
 }
 
 /** A mesh of cluster `a` with endpoints and listener `l` with routes, in force. */
@@ -42,13 +44,14 @@ async function begin(t: Test): Promise<World> {
   const push = async (kind: ResourceKind, ...resources: Any[]): Promise<void> => {
     publisher.pushed(await publisher.open({ kind, version: '', nonce: '', resources: resources.map((any) => ({ any, named: undefined })), removed: undefined }));
   };
+  const remove = async (kind: ResourceKind, name: string): Promise<void> => void publisher.pushed(await publisher.open({ kind, version: '', nonce: '', resources: [], removed: [name] }));
   await push('clusters', eds('a'));
   await push('listeners', httpListener('l', 'r'));
   await push('endpoints', assignment('a'));
   t.notOk(recorder.seen?.info.usable);
   await push('routes', table('r'));
   t.ok(recorder.seen?.info.usable);
-  return { clock, recorder, push };
+  return { clock, recorder, push, remove };
 }
 
 const names = (map: ReadonlyMap<string, unknown>): string[] => [...map.keys()].sort();
@@ -90,6 +93,19 @@ t.test('a cluster whose endpoints get another name stays as it was until they co
   await push('endpoints', assignment('elsewhere'));
   t.equal(recorder.seen!.resources.clusters.get('a')?.edsClusterConfig?.serviceName, 'elsewhere');
   t.notOk(recorder.seen!.resources.endpoints.has('a'));
+});
+
+t.test('endpoints and routes that are taken away are gone, whoever waits meanwhile', async (t) => {
+  const { clock, recorder, push, remove } = await begin(t);
+  await push('clusters', eds('a'), eds('b'));
+  await push('listeners', httpListener('l', 'r'), httpListener('new', 'other'));
+  clock.advance(HOLD);
+  await remove('endpoints', 'a');
+  await remove('routes', 'r');
+  const { clusters, endpoints, listeners, routes } = recorder.seen!.resources;
+  t.match(recorder.seen?.info, { usable: true, settled: false });
+  t.strictSame([names(clusters), names(listeners)], [['a'], ['l']]);
+  t.strictSame([names(endpoints), names(routes)], [[], []]);
 });
 
 t.test('a listener waits for its routes', async (t) => {
