@@ -8,8 +8,9 @@ import { createSlicedBuilder } from './model/build.js';
 import type { Ejections } from './model/outliers.js';
 import type { Resources } from './model/resources.js';
 import type { MeshModel, NotEnforced } from './model/types.js';
-import { isMapFull, keptWithin } from './room.js';
+import { isLess, isMapFull, keptWithin, leastWithin } from './room.js';
 import { inSlices } from './slices.js';
+import { withoutUnanswered } from './unanswered.js';
 import type { Complete } from './xds/source.js';
 
 /** The part of the data plane that the applier needs. */
@@ -52,7 +53,7 @@ interface Submission {
  */
 const LONGEST_REST_MS = 250;
 
-/** While a map is full, how often it is tried to add to the maps, in milliseconds: a failure costs reading all of them. */
+/** While a map is full, how often it is tried to add to the maps where nothing went, in milliseconds: a failure costs reading all of them. */
 const FULL_RETRY_MS = 60_000;
 
 const all = (c: Complete): boolean => c.listeners && c.routes && c.clusters && c.endpoints;
@@ -80,8 +81,8 @@ export class Applier {
   /** Programs with other maps use the same counters and names. */
   #sharing: boolean;
   #applied: Applied;
-  /** A map was full: which one, and when to try again. */
-  #full: { readonly error: DataplaneError; readonly retryAt: number } | undefined;
+  /** A map was full: which one, when to try again, and whether there is less in the maps than there was then. */
+  #full: { readonly error: DataplaneError; readonly retryAt: number; readonly less: boolean } | undefined;
 
   /**
    * @param inherited undefined when all maps are new.
@@ -131,13 +132,20 @@ export class Applier {
         const done = await this.#apply(submission);
         const written = performance.now();
         if (done) await this.#clear(submission.complete);
-        if (done && this.#hasAnotherTurn(submission)) this.#next ??= submission;
+        if (done && (this.#hasRoomNow() || this.#hasAnotherTurn(submission))) this.#next ??= submission;
         const rested = performance.now() - written;
         await sleep(Math.max(0, Math.min(written - began, LONGEST_REST_MS) - rested));
       }
     } finally {
       this.#running = undefined;
     }
+  }
+
+  /** Whether what there was no room for may have some, since something went: a push that replaces services may be the last for long. */
+  #hasRoomNow(): boolean {
+    if (!this.#full?.less) return false;
+    this.#full = { ...this.#full, less: false, retryAt: 0 };
+    return true;
   }
 
   /**
@@ -160,7 +168,7 @@ export class Applier {
       const usable = this.#applied.stale ? withoutUnanswered(resources, complete, before) : resources;
       const model = await inSlices(this.#build({ ...usable, ejected: this.#ejections }));
       if (!before || !this.#full || this.#full.retryAt <= started) await this.#tryWhole(model, before, submission, started);
-      if (before && this.#full) await this.#put(keptWithin(model, before, this.#full.error), submission, started);
+      if (before && this.#full) await this.#putWithin(model, before, submission, started);
     } catch (error) {
       this.#failed(error as Error);
       return false;
@@ -184,8 +192,25 @@ export class Applier {
     } catch (error) {
       if (!before || !isMapFull(error)) throw error;
       this.#failed(error);
-      this.#full = { error, retryAt: performance.now() + FULL_RETRY_MS };
+      this.#full = { error, retryAt: performance.now() + FULL_RETRY_MS, less: false };
     }
+  }
+
+  /** Writes what of the model can be written while a map is full. */
+  async #putWithin(model: MeshModel, before: MeshModel, submission: Submission, started: number): Promise<void> {
+    const full = this.#full!;
+    let within = keptWithin(model, before, full.error);
+    let least = false;
+    try {
+      await this.#put(within, submission, started);
+    } catch (error) {
+      if (!isMapFull(error)) throw error;
+      this.#failed(error);
+      within = leastWithin(model, before, full.error);
+      least = true;
+      await this.#put(within, submission, started);
+    }
+    this.#full = { ...full, less: isLess(within, before, least) };
   }
 
   /** Writes the model, which is the one in force then. */
@@ -269,16 +294,4 @@ export class Applier {
     }
     this.#warned = new Set(warnings);
   }
-}
-
-/**
- * While adopted maps are in force, a cluster whose endpoints did not arrive in time is left out, so that its
- * adopted endpoints stay instead of being replaced by none. One that was `before` had an answer, and has lost its endpoints since.
- */
-function withoutUnanswered(resources: Resources, complete: Complete, before: MeshModel | undefined): Resources {
-  if (complete.endpoints) return resources;
-  const clusters = new Map(
-    [...resources.clusters].filter(([name, cluster]) => before?.clusters.has(name) || !cluster.edsClusterConfig || resources.endpoints.has(cluster.edsClusterConfig.serviceName || name)),
-  );
-  return { ...resources, clusters };
 }
