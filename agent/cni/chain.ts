@@ -3,10 +3,10 @@ import path from 'node:path';
 import { type Context, failure } from '../context.js';
 import { KmeshError } from '../errors.js';
 import { PLUGIN, type PluginSettings } from '../probe/cniConfig.js';
-import { choose, type Chosen, type FolderContents, isCalled, operations, refusal, settingsOf } from '../probe/cniFolder.js';
+import { callers, choose, type Chosen, type FolderContents, operations, refusal, settingsOf } from '../probe/cniFolder.js';
 import { apply, isLink, readFolder } from './folder.js';
 import type { CniPlaces } from './places.js';
-import { installProgram, removeProgram } from './plugin.js';
+import { installProgram, isInstalled, removeProgram } from './plugin.js';
 
 /** How things are after a look at the folder. */
 export interface ChainState {
@@ -56,13 +56,13 @@ export async function keepInChain(ctx: Context, places: CniPlaces, settings: Plu
   let changed = false;
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const contents = await readFolder(ctx, places.confDir);
-    const chosen = await usable(ctx, places, contents).catch((error: unknown) => outOfUnfit(ctx, places, error));
+    const chosen = await usable(ctx, places, contents).catch((error: unknown) => outOfHarm(ctx, places, error));
     if ('none' in chosen || contents === undefined) {
       if (attempt > 0) return { chosen: undefined, why: 'none' in chosen ? chosen.none : '', changed };
       continue;
     }
     // First the program: a chain that names one that is not there starts no pod.
-    changed = (await installProgram(ctx, places.binDir).catch((error: unknown) => outWithoutProgram(ctx, places, error))) || changed;
+    changed = (await installProgram(ctx, places.binDir).catch((error: unknown) => outOfHarm(ctx, places, error))) || changed;
     const todo = operations(contents, { chosen, settings });
     if (todo.length === 0) return { chosen: chosen.name, why: `${path.join(places.confDir, chosen.name)} (${chosen.config.types.filter((type) => type !== PLUGIN).join(', ')})`, changed };
     changed = true;
@@ -71,15 +71,10 @@ export async function keepInChain(ctx: Context, places: CniPlaces, settings: Plu
   throw failure(ctx, 'KM_CNI_CONFIG', `${places.confDir} is changed by somebody else again and again`);
 }
 
-/** Others may have made the chain one of a version that ours would refuse, and with it the pods. */
-async function outOfUnfit(ctx: Context, places: CniPlaces, error: unknown): Promise<never> {
-  if (error instanceof KmeshError && error.code === 'KM_CNI_VERSION') await keepOutOfChains(ctx, places);
-  throw error;
-}
-
-/** Others may have removed the program that a chain names. */
-async function outWithoutProgram(ctx: Context, places: CniPlaces, error: unknown): Promise<never> {
-  if ((await ctx.sys.stat(path.join(places.binDir, PLUGIN))) === undefined) await keepOutOfChains(ctx, places);
+/** Others may have made the chain one of a version that ours would refuse, or have removed or replaced the program that it names. */
+async function outOfHarm(ctx: Context, places: CniPlaces, error: unknown): Promise<never> {
+  const refused = error instanceof KmeshError && error.code === 'KM_CNI_VERSION';
+  if (refused || !(await isInstalled(ctx, places.binDir))) await keepOutOfChains(ctx, places);
   throw error;
 }
 
@@ -103,7 +98,7 @@ export async function foundSettings(ctx: Context, { confDir }: CniPlaces): Promi
 }
 
 /**
- * Gives the node's CNI back as it would be without us: chains first, then the program, unless a chain still calls it.
+ * Gives the node's CNI back as it would be without us: chains first, then the program, unless a configuration of others still calls it.
  *
  * @returns what was removed, for the log
  * @throws KM_CNI_...
@@ -111,6 +106,10 @@ export async function foundSettings(ctx: Context, { confDir }: CniPlaces): Promi
 export async function removeFromNode(ctx: Context, places: CniPlaces): Promise<readonly string[]> {
   const removed = (await keepOutOfChains(ctx, places)) ? [`${PLUGIN} from the CNI chain in ${places.confDir}`] : [];
   const left = await readFolder(ctx, places.confDir);
-  if (left !== undefined && isCalled(left)) return removed;
+  const calling = left === undefined ? [] : callers(left);
+  if (calling.length > 0) {
+    ctx.log.warn(`${path.join(places.binDir, PLUGIN)} stays, since ${calling.join(', ')} in ${places.confDir} still calls it, and no pod would start without; when that is over, \`node agent.js cleanup\` removes it`);
+    return removed;
+  }
   return (await removeProgram(ctx, places.binDir)) ? [...removed, path.join(places.binDir, PLUGIN)] : removed;
 }

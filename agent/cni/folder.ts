@@ -52,6 +52,8 @@ export async function apply(ctx: Context, folder: string, operations: readonly O
     try {
       if (!(await applyOne(ctx.sys, folder, operation))) return false;
     } catch (error) {
+      // Removed by somebody else since it was looked at.
+      if (isErrno(error, 'ENOENT')) return false;
       const name = operation.kind === 'rename' ? operation.from : operation.name;
       throw failure(ctx, 'KM_CNI_WRITE', `${path.join(folder, name)}: ${(error as Error).message}`, { cause: error });
     }
@@ -70,7 +72,8 @@ async function applyOne(sys: Context['sys'], folder: string, operation: Operatio
     const { name, text, like, expect } = operation;
     return sys.replaceFile(at(name), bytesOf(text), { as: at(like), expect: { content: expect === undefined ? undefined : bytesOf(expect) } });
   }
-  const { from, to, expect } = operation;
+  const { from, to, expect, vacant } = operation;
+  if (vacant && ((await sys.stat(at(to))) !== undefined || (await isLink(sys, at(to))))) return false;
   await sys.rename(at(from), at(to));
   await sys.sync(folder);
   const moved = Buffer.from(await sys.readBytes(at(to), MAX_BYTES)).equals(bytesOf(expect));

@@ -31,7 +31,7 @@ export async function readOwnProgram(ctx: Context): Promise<Uint8Array> {
 }
 
 /**
- * @returns whether the program in the folder is ours: the very one, one of another version, or none at all
+ * @returns whether the program in the folder is ours: the very one, one of another version or that cannot be run, or none at all
  * @throws KM_CNI_PLUGIN another program has the name
  */
 export async function installedProgram(ctx: Context, binDir: string, wanted: Uint8Array): Promise<'same' | 'other' | 'none'> {
@@ -39,7 +39,14 @@ export async function installedProgram(ctx: Context, binDir: string, wanted: Uin
   const there = await read(ctx, file);
   if (there === undefined) return 'none';
   if (!isOurs(there)) throw failure(ctx, 'KM_CNI_PLUGIN', `${file} is a program of that name which is not the agent's`);
-  return Buffer.from(there).equals(wanted) ? 'same' : 'other';
+  const { mode = 0o755 } = (await ctx.sys.stat(file)) ?? {};
+  return Buffer.from(there).equals(wanted) && (mode & 0o111) !== 0 ? 'same' : 'other';
+}
+
+/** Whether a program of ours is in the folder; one that cannot be read is taken for it. */
+export async function isInstalled(ctx: Context, binDir: string): Promise<boolean> {
+  const there = await read(ctx, path.join(binDir, PLUGIN)).catch(() => MARK);
+  return there !== undefined && isOurs(there);
 }
 
 /**

@@ -79,6 +79,16 @@ function entriesOf(conflist: string): readonly { readonly from: number; readonly
 /** Whether another installation of Kmesh put its plugin there. */
 export const hasForeignEntry = (conflist: string): boolean => parse(conflist) !== undefined && entriesOf(conflist).some(({ foreign }) => foreign);
 
+/** Whether a configuration names our plugin at any depth, whoever put it there. */
+export function namesPlugin(text: string): boolean {
+  const pending: unknown[] = [parse(text)];
+  for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
+    if (isObject(value) && value['type'] === PLUGIN) return true;
+    if (typeof value === 'object' && value !== null) for (const one of Object.values(value)) if (typeof one === 'object' && one !== null) pending.push(one);
+  }
+  return false;
+}
+
 /** How our plugin is set there; undefined: it is not in the chain. */
 export function settingsIn(conflist: string): PluginSettings | undefined {
   const own = parse(conflist) === undefined ? undefined : entriesOf(conflist).find((entry) => entry.own);

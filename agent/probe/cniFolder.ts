@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { asConflist, type CniConfig, hasForeignEntry, PLUGIN, type PluginSettings, readCniConfig, settingsIn, VERSIONS, withoutPlugin, withPlugin } from './cniConfig.js';
+import { asConflist, type CniConfig, hasForeignEntry, namesPlugin, PLUGIN, type PluginSettings, readCniConfig, settingsIn, VERSIONS, withoutPlugin, withPlugin } from './cniConfig.js';
 
 /** Behind the name of a .conf or .json file: the file itself while our chain is in its place. Container runtimes do not read it. */
 const SAVED = '.kmesh-saved';
@@ -25,8 +25,8 @@ export interface FolderContents {
 export type Operation =
   /** A new file in the place of `name`, with owner and mode of `like`, if `name` still holds `expect`; undefined: nothing. */
   | { readonly kind: 'write'; readonly name: string; readonly text: string; readonly like: string; readonly expect: string | undefined }
-  /** If what is renamed holds `expect`. */
-  | { readonly kind: 'rename'; readonly from: string; readonly to: string; readonly expect: string }
+  /** If what is renamed holds `expect`; with `vacant` only to a name at which nothing is. */
+  | { readonly kind: 'rename'; readonly from: string; readonly to: string; readonly expect: string; readonly vacant: boolean }
   | { readonly kind: 'remove'; readonly name: string };
 
 /** The configuration that the node's runtime uses, without us. */
@@ -98,8 +98,8 @@ export function settingsOf({ files }: FolderContents): PluginSettings | undefine
   return undefined;
 }
 
-/** Whether a chain, of us or others, calls a plugin of our name. */
-export const isCalled = ({ files }: FolderContents): boolean => [...files].some(([name, text]) => text !== undefined && isList(name) && (settingsIn(text) !== undefined || hasForeignEntry(text)));
+/** Files that call a plugin of our name: in a chain of us or others, or in a copy of one, such as Multus has inside of its own configuration. */
+export const callers = ({ files }: FolderContents): readonly string[] => [...files].filter(([, text]) => text !== undefined && namesPlugin(text)).map(([name]) => name);
 
 /**
  * What has to be done so that our plugin is in the chain of the chosen configuration and in no other. After each step the first valid configuration
@@ -128,7 +128,7 @@ function extend(files: FolderContents['files'], before: ReadonlyMap<string, stri
   const like = files.has(name) ? name : saved;
   const write: Operation[] = is === chain ? [] : [{ kind: 'write', name: made, text: chain, like, expect: is }];
   // Until it is renamed, the file sorts first and is in force.
-  return files.has(name) ? [...write, { kind: 'rename', from: name, to: saved, expect: text }] : write;
+  return files.has(name) ? [...write, { kind: 'rename', from: name, to: saved, expect: text, vacant: false }] : write;
 }
 
 function restore(files: FolderContents['files'], name: string, text: string | undefined): readonly Operation[] {
@@ -136,6 +136,6 @@ function restore(files: FolderContents['files'], name: string, text: string | un
   if (isList(name)) return files.get(name) === text ? [] : [{ kind: 'write', name, text, like: name, expect: files.get(name) }];
   const [made, saved] = [name + MADE, name + SAVED];
   const own = isMade(files, made) && files.has(made) ? [made] : [];
-  if (!files.has(name)) return [{ kind: 'rename', from: saved, to: name, expect: text }, ...own.map((one): Operation => ({ kind: 'remove', name: one }))];
+  if (!files.has(name)) return [{ kind: 'rename', from: saved, to: name, expect: text, vacant: true }, ...own.map((one): Operation => ({ kind: 'remove', name: one }))];
   return [...own, ...(files.has(saved) ? [saved] : [])].map((one): Operation => ({ kind: 'remove', name: one }));
 }

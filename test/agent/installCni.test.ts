@@ -50,6 +50,32 @@ t.test('in and out: owner and mode stay, the program can be run', async (t) => {
   t.same(fs.readdirSync(path.dirname(program)), ['bridge']);
 });
 
+t.test('a program that cannot be run is put there anew', async (t) => {
+  const { ctx, program } = makeNode(t);
+  await installCni.run(ctx);
+  fs.chmodSync(program, 0o644);
+  await installCni.run(ctx);
+  t.equal(fs.statSync(program).mode & 0o777, 0o755);
+});
+
+t.test('a configuration that its owner removes in the same moment is no failure, and nothing of ours stays', async (t) => {
+  for (const [name, call, text] of [['10-net.conflist', 'replaceFile', LIST], ['10-old.conf', 'rename', '{"cniVersion":"1.0.0","name":"old","type":"bridge"}']] as const) {
+    const { ctx, list, program } = makeNode(t);
+    const folder = path.dirname(list);
+    fs.rmSync(list);
+    fs.writeFileSync(path.join(folder, name), text);
+    await installCni.run(ctx);
+    const before = ctx.sys[call] as (...args: never[]) => Promise<unknown>;
+    Object.assign(ctx.sys, { [call]: async (...args: never[]) => {
+      for (const one of fs.readdirSync(folder).filter((file) => file.startsWith(name))) fs.rmSync(path.join(folder, one));
+      return before(...args);
+    } });
+    await installCni.undo?.(ctx, 'all');
+    t.same(fs.readdirSync(folder), [], name);
+    t.notOk(fs.existsSync(program), `${name}: the program goes, too`);
+  }
+});
+
 t.test('a program that runs is replaced, and runs on', async (t) => {
   const { ctx, program, own } = makeNode(t);
   await installCni.run(ctx);

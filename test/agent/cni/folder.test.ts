@@ -193,6 +193,39 @@ t.test('somebody writes between the look and the write', async (t) => {
   t.same(old.conf, { '10-old.conf': newer });
 });
 
+t.test('somebody writes a .conf anew while its saved file is on the way back', async (t) => {
+  const node = new Node({ '10-old.conf': CONF });
+  await node.keep();
+  node.files.put('/etc/cni/net.d/05-first.conflist', LIST);
+  const newer = CONF.replace('old', 'newer');
+  await node.keep(ALLOW, {
+    replaceFile: async (file, data, how) => {
+      // What comes before the way back waits for the disk.
+      if (file.endsWith('05-first.conflist')) node.files.put('/etc/cni/net.d/10-old.conf', newer);
+      return node.files.sys.replaceFile(file, data, how);
+    },
+  });
+  t.same(node.inForce, ['bridge', 'portmap', 'kmesh-cni']);
+  t.equal(node.conf['10-old.conf'], newer, 'their write is not lost');
+  await node.remove();
+  t.same(node.conf, { '05-first.conflist': LIST, '10-old.conf': newer });
+});
+
+t.test('a program that a copy of the chain calls stays until the copy is gone', async (t) => {
+  const node = new Node({ '10-net.conflist': LIST });
+  await node.keep();
+  const multus = '/etc/cni/net.d/00-multus.conf';
+  // As Multus writes it: the chain of the node, with ours in it, inside of its own configuration.
+  const copy = `{"cniVersion": "0.3.1", "name": "multus-cni-network", "type": "multus", "delegates": [${node.conf['10-net.conflist']}]}\n`;
+  node.files.put(multus, copy);
+  t.match(await node.remove(), ['kmesh-cni from the CNI chain in /etc/cni/net.d']);
+  t.same(node.conf, { '00-multus.conf': copy, '10-net.conflist': LIST }, 'what others wrote is theirs');
+  t.equal(node.program, OURS, 'and no pod of theirs lacks a plugin');
+  node.files.put(multus, copy.replaceAll(/,\s*\{"type":"kmesh-cni"[^}]*\}/g, ''));
+  t.match(await node.remove(), ['/opt/cni/bin/kmesh-cni']);
+  t.equal(node.program, undefined);
+});
+
 t.test('nothing to extend: it waits and changes nothing', async (t) => {
   for (const conf of [{}, { '10-net.conflist': '{}' }, { README: 'x' }]) {
     const node = new Node(conf);
@@ -246,6 +279,28 @@ t.test('a chain whose program has gone and cannot come back is left by it', asyn
   const readOnly = (file: string, ...rest: [Uint8Array, { as: number | string }]): Promise<boolean> => (file.startsWith('/opt') ? Promise.reject(Object.assign(new Error('EROFS'), { code: 'EROFS' })) : node.files.sys.replaceFile(file, ...rest));
   await t.rejects(node.keep(ALLOW, { replaceFile: readOnly }), { code: 'KM_CNI_WRITE' });
   t.same(node.inForce, ['bridge', 'portmap']);
+});
+
+t.test('no chain calls by our entry what is not our program, whatever else is in the way', async (t) => {
+  const [file, program] = ['/etc/cni/net.d/10-net.conflist', '/opt/cni/bin/kmesh-cni'];
+  const ways: Readonly<Record<string, readonly [code: string, change: (node: Node) => void, left: string]>> = {
+    'another Kmesh puts its program there': ['KM_CNI_PLUGIN', ({ files }) => files.put(program, 'of another Kmesh'), LIST],
+    'and its entry': ['KM_CNI_CONFIG', ({ files }) => {
+      files.put(program, 'of another Kmesh');
+      files.put(file, files.text(file)!.replace('\n]', ',{"type":"kmesh-cni","kubeconfig":"/k"}\n]'));
+    }, LIST.replace('\n]', ',{"type":"kmesh-cni","kubeconfig":"/k"}\n]')],
+    'the program goes, and a file comes that cannot be read here': ['KM_CNI_CONFIG', ({ files }) => {
+      files.items.delete(program);
+      files.put('/etc/cni/net.d/05-link.conflist', { link: '/var/lib/x.conflist' });
+    }, LIST],
+  };
+  for (const [name, [code, change, left]] of Object.entries(ways)) {
+    const node = new Node({ '10-net.conflist': LIST });
+    await node.keep();
+    change(node);
+    await t.rejects(node.keep(), { code }, name);
+    t.equal(node.conf['10-net.conflist'], left, name);
+  }
 });
 
 t.test('order of the names is that of bytes, as Go sorts', async (t) => {
