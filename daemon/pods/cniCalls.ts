@@ -103,16 +103,15 @@ export class CniCalls {
   async #podOf({ namespace, name, uid }: NonNullable<ContainerRequest['pod']>): Promise<PodFacts | undefined> {
     const { store } = this.#parts;
     const known = uid === undefined ? store.findByName(namespace, name) : store.find(uid);
-    const pod = known ?? (await this.#fetchPod(namespace, name));
-    if (pod === undefined || (uid !== undefined && kubeletUid(pod) !== uid)) return undefined;
+    const pod = known ?? (await this.#fetchPod(namespace, name, uid));
+    if (pod === undefined) return undefined;
     if (pod.mode === undefined && !store.knowsNamespace(namespace)) await this.#fetchNamespace(namespace);
     return pod;
   }
 
   /** The watch is a moment behind, or was never there. */
-  async #fetchPod(namespace: string, name: string): Promise<PodFacts | undefined> {
-    const object = await this.#fetch(`/api/v1/namespaces/${namespace}/pods/${name}`);
-    return object === undefined ? undefined : this.#parts.store.setPod(object)?.now;
+  async #fetchPod(namespace: string, name: string, uid: string | undefined): Promise<PodFacts | undefined> {
+    return this.#parts.store.setPodOf(uid, await this.#fetch(`/api/v1/namespaces/${namespace}/pods/${name}`));
   }
 
   async #fetchNamespace(name: string): Promise<void> {

@@ -6,6 +6,12 @@ import type { KnownNetns } from './knownNetns.js';
 /** The name of a pod to the kubelet: its uid, or for a static pod the hash of its configuration. */
 export const kubeletUid = ({ uid, cgroupUid }: PodFacts): string => cgroupUid ?? uid;
 
+/** What was known of a pod, and what is told of it now. */
+export interface PodChange {
+  readonly before: PodFacts | undefined;
+  readonly now: PodFacts;
+}
+
 /** The pods of this node and the namespaces that have the label of the mode, as the API server told them last. */
 export class PodStore {
   /** By the uid of the API server. */
@@ -47,18 +53,33 @@ export class PodStore {
     return [...this.#pods.values()].some((pod) => pod.phase === 'Running' && known.get(kubeletUid(pod)) === undefined && this.membership(pod).inMesh);
   }
 
-  replacePods(objects: readonly unknown[]): void {
+  /** @returns of each what was known before, and what is now */
+  replacePods(objects: readonly unknown[]): readonly PodChange[] {
+    const before = new Map(this.#pods);
     this.#pods.clear();
     this.#byKubelet.clear();
-    for (const object of objects) this.setPod(object);
     this.#podsTold = true;
+    return objects.map((object) => this.#set(object, before)).filter((change) => change !== undefined);
   }
 
-  /** @returns what was known of it before, and what is now; undefined: it is no pod */
-  setPod(object: unknown): { readonly before: PodFacts | undefined; readonly now: PodFacts } | undefined {
-    const now = parsed(podFacts, object);
-    if (now === undefined) return undefined;
-    const before = this.#pods.get(now.uid);
+  /** @returns undefined: it is no pod */
+  setPod(object: unknown): PodChange | undefined {
+    return this.#set(object, this.#pods);
+  }
+
+  /** The same, if it is the pod that the kubelet knows by this uid: another one of its name may be that of another node. */
+  setPodOf(uid: string | undefined, object: unknown): PodFacts | undefined {
+    const told = parsed(podFacts, object);
+    if (told === undefined || (uid !== undefined && kubeletUid(told) !== uid)) return undefined;
+    return this.setPod(object)?.now;
+  }
+
+  #set(object: unknown, known: ReadonlyMap<string, PodFacts>): PodChange | undefined {
+    const told = parsed(podFacts, object);
+    if (told === undefined) return undefined;
+    const before = known.get(told.uid);
+    // Between two network namespaces a pod may have no address for a while.
+    const now = told.ip === undefined && before?.ip !== undefined ? { ...told, ip: before.ip } : told;
     if (before !== undefined) this.#byKubelet.delete(kubeletUid(before));
     this.#pods.set(now.uid, now);
     this.#byKubelet.set(kubeletUid(now), now);

@@ -13,7 +13,7 @@ import { Enrolled } from './enrolled.js';
 import { Finder } from './finder.js';
 import { KnownNetns } from './knownNetns.js';
 import type { Netns } from './netns.js';
-import { kubeletUid, PodStore } from './podStore.js';
+import { kubeletUid, type PodChange, PodStore } from './podStore.js';
 import { Sweeper } from './sweeper.js';
 import { Troubles } from './troubles.js';
 import { podsView, type PodsView } from './view.js';
@@ -83,7 +83,7 @@ export class Pods {
   get podListener(): Listener {
     return {
       replace: (objects) => {
-        this.#store.replacePods(objects);
+        for (const change of this.#store.replacePods(objects)) this.#changed(change);
         this.#reconcileSoon();
       },
       set: (object) => this.#setPod(object),
@@ -113,11 +113,14 @@ export class Pods {
   #setPod(object: unknown): void {
     const changed = this.#store.setPod(object);
     if (changed === undefined) return;
-    const { before, now } = changed;
+    this.#changed(changed);
+    this.#reconcileSoon();
+  }
+
+  #changed({ before, now }: PodChange): void {
     this.#annotator.told(now);
     // Another address is another namespace; kmesh-cni would have told of it.
     if (before?.ip !== undefined && now.ip !== undefined && before.ip !== now.ip) this.#forget(now, 'process');
-    this.#reconcileSoon();
   }
 
   #deletePod(object: unknown): void {

@@ -126,6 +126,52 @@ await t.test('labels of running pods, of their own and of their namespace; conne
   await until('a pod that is gone is out', () => cookies(stage).length === 0);
 });
 
+await t.test('a name that is by now that of a pod of another node', async (test) => {
+  const stage = await node(test);
+  const { api } = stage;
+  const pods = await started(test, api, stage);
+  await until('all is told', () => viewOf(pods).synced);
+  const moved = makePod('moved');
+  api.put(podObject('moved', KMESH, { metadata: { name: 'moved', namespace: 'shop', uid: uidOf('its successor'), labels: KMESH }, spec: { nodeName: 'node-2' } }));
+  test.equal((await cni(plugin, 'ADD', moved)).code, 0, 'the pod that is gone does not wait for anything');
+  test.same(viewOf(pods).pods, [], 'no watch of this node would ever say that it ends');
+  test.same(cookies(stage), []);
+  removePod(moved);
+});
+
+await t.test('a network namespace that is made anew while nobody tells: by the watch, without an address between, while the watch was away', async (test) => {
+  const stage = await node(test);
+  const { api, cgroup } = stage;
+  const at = (podIP?: string): void => api.put(podObject('anew', KMESH, { status: { phase: 'Running', ...(podIP === undefined ? {} : { podIP }) } }));
+  const ways: readonly (readonly [string, string, () => Promise<void>])[] = [
+    ['by the watch', '10.0.0.2', async () => {}],
+    ['without an address between', '10.0.0.3', async () => at()],
+    ['while the watch was away', '10.0.0.4', () => api.goAway()],
+  ];
+  let running = new RunningPod('anew', cgroup);
+  await running.start();
+  test.teardown(() => running.end());
+  at('10.0.0.1');
+  const pods = await started(test, api, stage);
+  await until('found', () => cookies(stage).includes(cookie(running.pod)));
+  for (const [name, address, before] of ways) {
+    await running.end();
+    removePod(running.pod);
+    running = new RunningPod('anew', cgroup);
+    await running.start();
+    await before();
+    at(address);
+    if (name === 'while the watch was away') {
+      // It has to be listed anew.
+      api.compact();
+      await api.listen();
+    }
+    await until(name, () => podView(pods, 'anew')?.netns?.cookie === String(cookie(running.pod)));
+    await until(`${name}: the earlier one is out`, () => cookies(stage).length === 1 && cookies(stage)[0] === cookie(running.pod));
+    test.same(await ask(running.pod, cgroup), IN, name);
+  }
+});
+
 await t.test('a pod that starts while no plugin tells of it', async (test) => {
   const stage = await node(test);
   const { api, cgroup } = stage;
