@@ -13,6 +13,9 @@ import { readyUrl } from './supervisor/readiness.js';
 /** A daemon that answers at all does so within a millisecond; kubelet gives a probe one second. */
 const ANSWER_MS = 800;
 
+/** The daemon has some lines for each service and each pod. */
+const MAX_METRICS_CHARS = 32 << 20;
+
 /** Of the body of the daemon's /healthz/ready. */
 const daemonReady = z.object({ ready: z.boolean(), stale: z.boolean().default(false), code: z.string().max(100).optional(), reason: z.string().max(2000).optional() });
 
@@ -126,7 +129,7 @@ async function statusReply(ctx: Context, status: StatusSource, path: string): Pr
 async function metricsReply({ sys, options }: Context, status: StatusSource, path: string): Promise<HttpReply | undefined> {
   if (path !== '/metrics') return undefined;
   const own = expositionText(agentMetrics(await status(), sys.residentBytes()));
-  const daemon = await sys.httpGet(`http://127.0.0.1:${adminPort(options.daemonArgs)}/metrics`, ANSWER_MS);
+  const daemon = await sys.httpGet(`http://127.0.0.1:${adminPort(options.daemonArgs)}/metrics`, ANSWER_MS, MAX_METRICS_CHARS);
   const whole = daemon?.status === 200 && daemon.body.endsWith('\n') ? daemon.body : '';
   return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: own + whole };
 }

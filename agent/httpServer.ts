@@ -26,6 +26,8 @@ export interface HttpServing {
 /** Heads, connections and times are bounded: everybody who reaches the node may ask. */
 const LIMITS = { maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 5000, keepAliveTimeout: 5000, connectionsCheckingInterval: 1000 };
 const MAX_CONNECTIONS = 64;
+/** From a request to the end of its answer: who does not read must not keep a connection. */
+const ANSWER_MS = 10_000;
 
 /** What is served is looked at, never run, framed or kept. */
 const HEADERS = {
@@ -37,6 +39,9 @@ const HEADERS = {
 /** @throws EADDRINUSE, EACCES, EADDRNOTAVAIL */
 export async function serveHttp({ address, port, answer }: HttpServing): Promise<HttpServer> {
   const server = http.createServer(LIMITS, (request, response) => {
+    const { socket } = request;
+    const limit = setTimeout(() => socket.destroy(), ANSWER_MS).unref();
+    response.once('close', () => clearTimeout(limit));
     void reply(request, answer).then(({ status, type, body }) => {
       response.writeHead(status, { ...HEADERS, 'content-type': type, 'content-length': Buffer.byteLength(body), ...(status === 405 ? { allow: 'GET, HEAD' } : {}) });
       response.end(request.method === 'HEAD' ? undefined : body);

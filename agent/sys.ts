@@ -99,8 +99,8 @@ export interface Sys {
   freeBytes(folder: string): Promise<number>;
   /** What the kernel logs from now on; undefined: there is no /dev/kmsg, or it may not be read. */
   followKernelLog(): KernelLog | undefined;
-  /** GET on loopback; undefined when nobody answers within `timeoutMs`. */
-  httpGet(url: string, timeoutMs: number): Promise<HttpAnswer | undefined>;
+  /** GET on loopback; undefined when nobody answers within `timeoutMs`. A body of more than `maxChars`, 64 Ki when left out, is cut. */
+  httpGet(url: string, timeoutMs: number, maxChars?: number): Promise<HttpAnswer | undefined>;
   /** GET from a server that is known by its authority. @throws why there is no whole answer */
   httpsGet(question: HttpsQuestion): Promise<HttpAnswer>;
   /** Serves GET until it is closed. @throws EADDRINUSE, EACCES, EADDRNOTAVAIL */
@@ -355,13 +355,13 @@ function readRecords(fd: number): readonly string[] {
 
 const MAX_ANSWER_CHARS = 1 << 16;
 
-function httpGet(url: string, timeoutMs: number): Promise<HttpAnswer | undefined> {
+function httpGet(url: string, timeoutMs: number, maxChars = MAX_ANSWER_CHARS): Promise<HttpAnswer | undefined> {
   return new Promise((resolve) => {
     const request = http.get(url, { agent: false, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (part: string) => {
-        if (body.length < MAX_ANSWER_CHARS) body += part;
+        if (body.length < maxChars) body += part;
       });
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
       response.on('error', () => resolve(undefined));

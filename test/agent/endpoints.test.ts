@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { serveStatus } from '../../agent/endpoints.js';
 import { KmeshError } from '../../agent/errors.js';
+import { serveHttp } from '../../agent/httpServer.js';
 import { runPhases } from '../../agent/runner.js';
 import { noDaemon } from '../../agent/status/board.js';
 import { temporaryFolder, type TestContext, testContext } from '../helpers/agentContext.js';
@@ -195,6 +196,8 @@ t.test('metrics have help texts and are those of agent and daemon', async (t) =>
   for (const line of ['kmesh_agent_ready 1', 'kmesh_agent_daemon_restarts_total{cause="hung"} 1', 'kmesh_agent_daemon_restarts_total{cause="exit-0"} 0', 'kmesh_agent_daemon_transitions_total{transition="starting"} 1', 'kmesh_agent_daemon_transitions_total{transition="crash-loop-left"} 0', 'kmesh_agent_daemon_state{state="ready"} 1', 'kmesh_agent_daemon_state{state="starting"} 0', 'kmesh_agent_daemon_crash_loop 0', 'kmesh_agent_daemon_running 1', 'kmesh_agent_capability{name="l4-ipv4"} 1', 'kmesh_agent_phase_duration_seconds{phase="first",outcome="done"} 0.012', 'kmesh_ready 1']) t.ok(lines.includes(line), line);
   t.equal((await ask(metrics, '/status')).status, 404, 'that port serves nothing else');
 
+  says.metrics = Array.from({ length: 20_000 }, (_, n) => `kmesh_service_connections_total{service="web-${n}.shop.svc.cluster.local"} ${n}\n`).join('');
+  t.ok((await ask(metrics, '/metrics')).body.endsWith(says.metrics), 'of a large mesh, too: more than a megabyte');
   says.metrics = 'kmesh_ready 1\nkmesh_cut';
   t.notMatch((await ask(metrics, '/metrics')).body, /kmesh_cut|^kmesh_ready/m, 'what came in part is left out');
 });
@@ -210,6 +213,23 @@ t.test('only looking is allowed, and little at a time', async (t) => {
   const [first] = (await once(socket, 'data')) as [Buffer];
   t.match(first.toString(), /^HTTP\/1\.1 431 /, 'a head that is too large');
   socket.destroy();
+});
+
+t.test('who asks and never reads keeps nobody out for long', async (t) => {
+  const server = await serveHttp({ address: '127.0.0.1', port: 0, answer: async () => ({ status: 200, type: 'text/plain; charset=utf-8', body: 'x'.repeat(1 << 20) }) });
+  t.teardown(() => server.close());
+  // As many as are let in; more answers than the kernel keeps for a connection.
+  const deaf = await Promise.all(Array.from({ length: 64 }, async () => {
+    const socket = net.connect(server.port, '127.0.0.1').on('error', () => {}).pause();
+    await once(socket, 'connect');
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(20));
+    return socket;
+  }));
+  t.teardown(() => deaf.forEach((socket) => socket.destroy()));
+  // As a kubelet probes: once a second.
+  let probes = 0;
+  while ((probes += 1) < 30 && (await ask(server.port, '/').catch(() => undefined))?.status !== 200) await new Promise((resolve) => setTimeout(resolve, 1000));
+  t.ok(probes < 30, `answered by probe ${probes}`);
 });
 
 t.test('a port that is taken is named, and nothing stays open', async (t) => {
