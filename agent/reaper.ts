@@ -40,7 +40,8 @@ export async function reapOrphans(sys: Sys, isOwn: (pid: number) => boolean): Pr
   let count = 0;
   let gathering: NodeJS.Timeout | undefined;
   const pass = async (): Promise<void> => {
-    for (const pid of await childrenOf(sys)) {
+    // What cannot be listed now, without a file descriptor or memory left, is listed the next time.
+    for (const pid of await childrenOf(sys).catch(() => [])) {
       if (!isOwn(pid) && waitpid(pid, null, WNOHANG) === pid) count += 1;
     }
     gathering = undefined;

@@ -36,11 +36,14 @@ export async function readState<T>(ctx: Context, name: string, schema: z.ZodType
   } catch (error) {
     if (error instanceof KmeshError) throw error;
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    if (isErrno(error, 'EACCES', 'EIO')) throw failure(ctx, 'KM_STATE_DIR', `${file} cannot be read`, { cause: error });
+    if (isRefusal(error)) throw failure(ctx, 'KM_STATE_DIR', `${file} cannot be read`, { cause: error });
     ctx.log.warn({ err: error }, `${file} is not as the agent wrote it; it is ignored`);
     return undefined;
   }
 }
+
+/** What the system says when it cannot read a file now (a failing disk, no file descriptor left); not what it says of one that is too large, or none. */
+const isRefusal = (error: unknown): boolean => /^E[A-Z0-9]+$/.test((error as NodeJS.ErrnoException).code ?? '') && !isErrno(error, 'EFBIG', 'EISDIR', 'ELOOP');
 
 /**
  * Sees to a state folder that only its owner may write: what lies there is loaded into the kernel.

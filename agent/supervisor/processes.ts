@@ -5,6 +5,7 @@ import { type Context, failure } from '../context.js';
 import { readBootId } from '../gather/bootId.js';
 import { readState, removeState, writeState } from '../stateFiles.js';
 import { isErrno } from '../sys.js';
+import { KILL_MS } from './endService.js';
 import { daemonProgram, pinRoot } from './pins.js';
 
 const FILE = 'processes.json';
@@ -58,10 +59,21 @@ export async function endLeftover(ctx: Context, graceMs: number): Promise<number
   const daemon = recorded !== undefined && (await lives(ctx, recorded)) ? recorded : await holderOfPins(ctx);
   if (daemon === undefined) return undefined;
   ctx.sys.kill(-daemon.pid, 'SIGTERM');
-  const deadline = ctx.sys.now() + graceMs;
-  while ((await lives(ctx, daemon)) && ctx.sys.now() < deadline) await ctx.sys.sleep(POLL_MS);
-  if (await lives(ctx, daemon)) ctx.sys.kill(-daemon.pid, 'SIGKILL');
+  if (await ends(ctx, daemon, graceMs)) return daemon.pid;
+  ctx.sys.kill(-daemon.pid, 'SIGKILL');
+  // The next daemon is refused while this one holds the pins.
+  await ends(ctx, daemon, KILL_MS);
   return daemon.pid;
+}
+
+/** Whether a process is gone within a time. */
+async function ends(ctx: Context, known: ProcessMark, ms: number): Promise<boolean> {
+  const deadline = ctx.sys.now() + ms;
+  while (await lives(ctx, known)) {
+    if (ctx.sys.now() >= deadline) return false;
+    await ctx.sys.sleep(POLL_MS);
+  }
+  return true;
 }
 
 /**

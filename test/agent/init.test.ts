@@ -5,7 +5,9 @@ import { readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 import t from 'tap';
+import { reapOrphans } from '../../agent/reaper.js';
 import { FORWARDED_SIGNALS } from '../../agent/supervisor/signals.js';
+import { sys } from '../../agent/sys.js';
 import { projectRoot, temporaryFolder } from '../helpers/agentContext.js';
 
 const folder = temporaryFolder(t);
@@ -73,6 +75,23 @@ t.test('no end without a coded last line', { skip }, async (t) => {
   const stuck = asInit('stuck', folder);
   t.equal(stuck.status, 1);
   t.match(stuck.stderr, /KM_INTERNAL: the agent waits for something that cannot come/);
+});
+
+t.test('children that cannot be listed now are looked for again, and the agent lives', async (t) => {
+  let broken = true;
+  let looks = 0;
+  const reaper = await reapOrphans({ ...sys, readText: async (file, most) => {
+    looks += 1;
+    if (broken) throw Object.assign(new Error('ENFILE'), { code: 'ENFILE' });
+    return sys.readText(file, most);
+  } }, () => true);
+  t.teardown(() => reaper.stop());
+  await t.resolves(reaper.now());
+  broken = false;
+  const before = looks;
+  process.emit('SIGCHLD', 'SIGCHLD');
+  while (looks === before) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.pass('a later end of a child is heard of');
 });
 
 t.test('programs that were started are told to end with it, also when it is not PID 1', async (t) => {

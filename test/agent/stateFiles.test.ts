@@ -35,6 +35,15 @@ t.test('a record is read as it was written, and any damage is seen', async (t) =
   t.match(ctx.lines.find((line) => /is not as the agent wrote it; it is ignored/.test(line.msg)), { level: 40 });
 });
 
+t.test('a record that cannot be read now is not taken for a damaged one', async (t) => {
+  const folder = temporaryFolder(t);
+  await writeState(testContext(folder), 'record.json', VALUE);
+  for (const code of ['EACCES', 'EIO', 'ENFILE', 'EMFILE', 'ENOMEM', 'ESTALE']) {
+    const ctx = testContext(folder, { sys: { readText: () => Promise.reject(Object.assign(new Error(code), { code })) } });
+    await t.rejects(readState(ctx, 'record.json', schema), { code: 'KM_STATE_DIR' }, code);
+  }
+});
+
 t.test('damage is never read as another value', async (t) => {
   const ctx = testContext(temporaryFolder(t));
   await makeStateFolder(ctx);

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { ExecError } from '../../agent/exec.js';
 import { adminPort } from '../../agent/supervisor/command.js';
-import { recordProcesses } from '../../agent/supervisor/processes.js';
+import { endLeftover, recordProcesses } from '../../agent/supervisor/processes.js';
 import { sealed } from '../../agent/stateFiles.js';
 import { temporaryFolder, testContext } from '../helpers/agentContext.js';
 import { FakeKernel } from '../helpers/fakeModules.js';
@@ -259,6 +259,29 @@ t.test('a daemon that an earlier agent left behind is ended first', async (t) =>
   await orphaned;
   t.match(ctx.lines[0]?.msg, `ended kmesh-daemon with pid ${orphan.pid}`);
   t.equal(diary().length, 1);
+});
+
+t.test('a daemon that an earlier agent left behind and that takes its time to die is gone before the next one starts', async (t) => {
+  const { ctx } = await stage(t, {});
+  const stat = `7 (node) S ${Array.from({ length: 18 }, () => '1').join(' ')} 4711`;
+  let looksUntilGone = Infinity;
+  const given = { readText: ctx.sys.readText, kill: ctx.sys.kill };
+  // As a process whose memory and maps are freed: for some looks after its SIGKILL it is there.
+  Object.assign(ctx.sys, {
+    readText: async (file: string, most: number) => {
+      if (file !== '/proc/7/stat') return given.readText(file, most);
+      if ((looksUntilGone -= 1) < 0) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
+      return stat;
+    },
+    kill: (pid: number, signal: NodeJS.Signals) => {
+      if (pid !== -7) return given.kill(pid, signal);
+      if (signal === 'SIGKILL') looksUntilGone = 5;
+      return true;
+    },
+  });
+  await recordProcesses(ctx, 7);
+  t.equal(await endLeftover(ctx, 0), 7);
+  t.ok(looksUntilGone < 0, 'it was waited for');
 });
 
 /** A process that holds the lock of the pins. @param word the last one of its command line */
