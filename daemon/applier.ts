@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as sleep } from 'node:timers/promises';
+import { automataFindRoom } from './diff/fill.js';
 import { createImage, planInSlices, type Image } from './diff/plan.js';
 import { afterBarrier, inOrder, type MapContents, type PlannedOperation } from './diff/operations.js';
 import type { Logger } from './log.js';
@@ -132,7 +133,7 @@ export class Applier {
         const done = await this.#apply(submission);
         const written = performance.now();
         if (done) await this.#clear(submission.complete);
-        if (done && (this.#hasRoomNow() || this.#hasAnotherTurn(submission))) this.#next ??= submission;
+        if (done && (this.#hasRoomNow() || automataFindRoom(this.#image, this.#maps.mostAutomata) || this.#hasAnotherTurn(submission))) this.#next ??= submission;
         const rested = performance.now() - written;
         await sleep(Math.max(0, Math.min(written - began, LONGEST_REST_MS) - rested));
       }

@@ -28,6 +28,10 @@ export function fillOf({ frontends, listeners, clusters, routeTables, automata }
   };
 }
 
+/** Whether steps wait for room that is there by now: what they were to take the place of went behind them. */
+export const automataFindRoom = ({ automata, routeTables }: Pick<Image, 'automata' | 'routeTables'>, most: number): boolean =>
+  automata.size < most && [...routeTables.values()].some(({ roomless }) => roomless);
+
 const isWhole = ({ key }: FrontendImage): boolean => key.prefixLength === (key.family === 4 ? 32 : 128);
 
 const splits = (frontends: Iterable<FrontendImage>): number => total(frontends, ({ split }) => split.length);

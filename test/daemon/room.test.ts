@@ -16,7 +16,7 @@ const all: Complete = { listeners: true, routes: true, clusters: true, endpoints
 /** Maps of which one takes so many entries. */
 class SmallMaps implements MapWriter {
   readonly kernel = new Kernel();
-  readonly mostAutomata = 100;
+  mostAutomata = 100;
   reads = 0;
   most = 3;
 
@@ -140,4 +140,17 @@ t.test('routes that have no room for another program keep the cluster that they 
   await submit({ 2: '10.0.0.2:80' });
   t.equal(applier.applied.error, undefined, 'without the routes there is room');
   t.strictSame([...applier.applied.model!.clusters.keys()], ['c2']);
+});
+
+t.test('an expression that takes the place of another one is decided with the same push', async (t) => {
+  const { maps, applier } = await begin();
+  maps.mostAutomata = 1;
+  for (const regex of ['/one/[^/]+', '/two/[^/]+']) {
+    const asking = listener({ name: 'l9', address: at('10.96.0.9', 80), filterChains: [{ filters: [rds('r')] }] });
+    const table = routeTable('r', [virtualHost(['*'], [prefixRoute('/', 'c1', { match: { pathSpecifier: { $case: 'safeRegex', value: { regex } } } })])]);
+    applier.submit({ ...services({ 1: '10.0.0.1:80' }), listeners: new Map([['l9', asking]]), routes: new Map([['r', table]]) }, all);
+    await applier.idle();
+    t.equal(maps.kernel.maps.km_automaton.size, 1);
+    t.strictSame(applier.applied.model!.notEnforced.filter(({ feature }) => feature === 'regex'), [], regex);
+  }
 });
