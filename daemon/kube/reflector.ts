@@ -99,13 +99,10 @@ export class Reflector {
     const path = this.#url({ watch: '1', allowWatchBookmarks: 'true', resourceVersion: this.#version!, timeoutSeconds: String(seconds) });
     const limit = AbortSignal.timeout((seconds + WATCH_GRACE_S) * 1000);
     const response = await this.#client.stream(path, HEAD_MS, AbortSignal.any([limit, this.#end.signal]));
-    if (response.statusCode === 410) {
+    const { statusCode = 0 } = response;
+    if (statusCode !== 200) {
       response.destroy();
-      throw new Gone();
-    }
-    if (response.statusCode !== 200) {
-      response.destroy();
-      throw KubeError.ofStatus(path, { status: response.statusCode ?? 0, body: undefined });
+      throw this.#refused(path, { status: statusCode, body: undefined });
     }
     this.#listener.trouble(undefined);
     let told = false;
@@ -122,13 +119,18 @@ export class Reflector {
   }
 
   #take(event: WatchEvent): void {
-    if (event.type === 'ERROR') {
-      if (event.code === 410) throw new Gone();
-      throw KubeError.ofStatus(this.#path, { status: event.code, body: event.object });
-    }
+    if (event.type === 'ERROR') throw this.#refused(this.#path, { status: event.code, body: event.object });
     this.#version = event.version;
     if (event.type === 'DELETED') this.#listener.delete(event.object);
     else if (event.type !== 'BOOKMARK') this.#listener.set(event.object);
+  }
+
+  /** What a watch was refused with. Unless that is about the account or the server's own state, the same would be refused again: the next one begins from a list. */
+  #refused(path: string, answer: { readonly status: number; readonly body: unknown }): Gone | KubeError {
+    const { status } = answer;
+    if (status === 410) return new Gone();
+    if (![401, 403, 429].includes(status) && status < 500) this.#version = undefined;
+    return KubeError.ofStatus(path, answer);
   }
 
   #url(more: Readonly<Record<string, string>>): string {

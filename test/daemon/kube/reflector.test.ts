@@ -154,6 +154,30 @@ t.test('410 to the request itself, and in the middle of a list', async (t) => {
   t.same(await heard.next(), ['replace', ['a', 'b']]);
 });
 
+t.test('a watch that is refused for what it asks is told and listed anew, not asked for the same again', async (t) => {
+  const { api, heard } = await stage(t, (api) => api.put(pod('a')));
+  t.same(await heard.next(), ['replace', ['a']]);
+  await api.until(() => api.watches === 1);
+  api.faults.set('GET /api/v1/pods?fieldSelector=spec.nodeName%3Dnode-1&watch', 400);
+  api.cut();
+  t.match(await heard.untilTrouble((error) => error !== undefined), { message: /400/ });
+  api.faults.clear();
+  t.same(await heard.next(), ['replace', ['a']]);
+  const tell = (code: number) => api.tell(`${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code, reason: 'x', message: 'x' } })}\n`);
+  await api.until(() => api.watches === 1);
+  tell(400);
+  t.same(await heard.next(), ['replace', ['a']]);
+  await api.until(() => api.watches === 1);
+  const lists = () => api.requests.filter((one) => !one.includes('watch=1')).length;
+  const before = lists();
+  for (const code of [429, 500]) {
+    tell(code);
+    await api.until(() => api.watches === 0);
+    await api.until(() => api.watches === 1);
+  }
+  t.equal(lists(), before, 'a server that is busy or broken for a moment has not forgotten anything');
+});
+
 t.test('a list that fails behind its first page is begun again', async (t) => {
   const { api, heard } = await stage(t, (api) => {
     api.pageSize = 1;
