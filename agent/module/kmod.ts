@@ -11,8 +11,10 @@ const LOAD_MS = 2 * QUICK_MS;
  * know how it ended.
  */
 export function runKmod(ctx: Context, tool: 'insmod' | 'rmmod', args: readonly string[]): Promise<ExecResult> {
-  // Shells of users, `su` among them, leave sbin out of PATH. Messages are recognised by their English words.
-  const env = { PATH: `${ctx.sys.env['PATH'] ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C' };
+  // Shells of users, `su` among them, leave sbin out of PATH, or all of it; an empty name there would be the current folder.
+  const searched = [ctx.sys.env['PATH'] ?? '', '/usr/sbin', '/sbin'].filter((folders) => folders !== '');
+  // Messages are recognised by their English words.
+  const env = { PATH: searched.join(':'), LC_ALL: 'C' };
   return ctx.exec(tool, args, { timeoutMs: LOAD_MS, env, onLine: (line) => ctx.log.debug({ tool }, line) });
 }
 

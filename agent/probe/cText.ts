@@ -77,7 +77,7 @@ export function activeLines(text: string): ActiveLines {
     if (out) ruledOut += 1;
   };
   const lines: string[] = [];
-  for (const line of text.split('\n')) {
+  for (const line of text.split(/\r?\n/)) {
     const [, keyword, condition = ''] = /^\s*#\s*(if|ifdef|ifndef|elif|else|endif)\b(.*)$/.exec(line) ?? [];
     if (keyword === undefined) {
       if (ruledOut === 0) lines.push(line);

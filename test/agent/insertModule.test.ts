@@ -201,6 +201,15 @@ t.test('insmod is found where shells of users do not look, and speaks English', 
   t.same(env, { PATH: '/usr/bin:/usr/sbin:/sbin', LC_ALL: 'C' });
 });
 
+t.test('without a PATH no insmod is taken from the folder that the agent was started in', async (t) => {
+  for (const given of [{}, { PATH: '' }]) {
+    const { ctx, kernel } = stage(t, {});
+    let searched: string | undefined;
+    await insertModule.run({ ...ctx, sys: { ...ctx.sys, env: given }, exec: (file, args, how) => ((searched = how.env?.['PATH']), kernel.exec(file, args, how)) });
+    t.equal(searched, '/usr/sbin:/sbin', 'an empty name in it is the current folder');
+  }
+});
+
 t.test('a kernel that never unloads', async (t) => {
   const { ctx, kernel } = stage(t, { loaded: { ...OLD, abi: ABI + 1 }, rmmodSays: ['Module unloading is not supported'] });
   await t.rejects(insertModule.run(ctx), { code: 'KM_MODULE_REMOVE', tail: [/not supported/] });
