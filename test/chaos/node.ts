@@ -89,10 +89,12 @@ export class ChaosNode {
     this.node.start(this.#versions[this.#version]!.folder);
   }
 
-  /** Starts an agent that ended, as a container runtime does. */
+  /** Starts an agent that ended, as a container runtime does; one that says that it has no room gets some, as from an operator. */
   revive(): void {
     if (this.node.runs) return;
     this.endedByThemselves += 1;
+    const { code } = (this.node.log.at(-1)?.['error'] ?? {}) as { code?: string };
+    if (code === 'KM_STATE_DIR') this.freeDisk();
     this.start();
   }
 
