@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Applied } from './applied.js';
 import { automataFindRoom } from './diff/fill.js';
 import { createImage, planInSlices, type Image } from './diff/plan.js';
 import { afterBarrier, inOrder, type MapContents, type PlannedOperation } from './diff/operations.js';
@@ -9,10 +10,12 @@ import { createSlicedBuilder } from './model/build.js';
 import type { Ejections } from './model/outliers.js';
 import type { Resources } from './model/resources.js';
 import type { MeshModel, NotEnforced } from './model/types.js';
+import { Retry } from './retry.js';
 import { isLess, isMapFull, keptWithin, leastWithin } from './room.js';
 import { inSlices } from './slices.js';
 import { withoutUnanswered } from './unanswered.js';
-import type { Complete } from './xds/source.js';
+import { warningsOf } from './warnings.js';
+import { systemClock, type Clock, type Complete } from './xds/source.js';
 
 /** The part of the data plane that the applier needs. */
 export interface MapWriter {
@@ -20,20 +23,6 @@ export interface MapWriter {
   apply(operations: Iterable<PlannedOperation>): Promise<void>;
   /** Automata that the maps take. */
   readonly mostAutomata: number;
-}
-
-export interface Applied {
-  /** undefined before the first configuration of this process was applied. */
-  readonly model: MeshModel | undefined;
-  /** What it was made of. */
-  readonly resources: Resources | undefined;
-  readonly appliedAt: Date | undefined;
-  /** What is in the maps came from an earlier process, in whole or in part. */
-  readonly stale: boolean;
-  /** Why the newest configuration could not be written; what was written before goes on. */
-  readonly error: Error | undefined;
-  readonly operations: number;
-  readonly durationMs: number;
 }
 
 /** What earlier processes left in the maps. */
@@ -78,6 +67,7 @@ export class Applier {
   /** What was left when the next turn of these resources was decided. */
   #turns: { readonly resources: Resources; readonly left: number } | undefined;
   #running: Promise<void> | undefined;
+  readonly #retry: Retry;
   #warned = new Set<string>();
   /** Programs with other maps use the same counters and names. */
   #sharing: boolean;
@@ -89,8 +79,9 @@ export class Applier {
    * @param inherited undefined when all maps are new.
    * @param onApplied called after each configuration that was written; has the programs with these maps in force when it returns.
    */
-  constructor(maps: MapWriter, inherited: Inherited | undefined, log: Logger, onApplied: (applied: Applied) => void | Promise<void>) {
+  constructor(maps: MapWriter, inherited: Inherited | undefined, log: Logger, onApplied: (applied: Applied) => void | Promise<void>, clock: Clock = systemClock) {
     this.#maps = maps;
+    this.#retry = new Retry(clock, () => this.#again());
     this.#log = log;
     this.#onApplied = onApplied;
     this.#image = createImage(inherited?.contents);
@@ -110,16 +101,27 @@ export class Applier {
   submit(resources: Resources, complete: Complete): void {
     this.#last = { resources, complete };
     this.#next = this.#last;
+    this.#retry.begin();
     this.#running ??= this.#run();
   }
 
   /** Endpoints that are left out from now on, until the next call. */
   eject(ejections: Ejections): void {
     this.#ejections = ejections;
+    this.#again();
+  }
+
+  #again(): void {
     if (this.#last) this.submit(this.#last.resources, this.#last.complete);
   }
 
-  /** Resolves when nothing is being written. */
+  /** What failed is not tried again any more. Resolves when nothing is being written. */
+  async stop(): Promise<void> {
+    this.#retry.stop();
+    await this.idle();
+  }
+
+  /** Resolves when nothing is being written, if only because it failed and is tried again later. */
   async idle(): Promise<void> {
     while (this.#running) await this.#running;
   }
@@ -132,8 +134,10 @@ export class Applier {
         const began = performance.now();
         const done = await this.#apply(submission);
         const written = performance.now();
-        if (done) await this.#clear(submission.complete);
+        const cleared = done && (await this.#clear(submission.complete));
         if (done && (this.#hasRoomNow() || automataFindRoom(this.#image, this.#maps.mostAutomata) || this.#hasAnotherTurn(submission))) this.#next ??= submission;
+        if (cleared) this.#retry.succeeded();
+        else if (!this.#next) this.#retry.failed();
         const rested = performance.now() - written;
         await sleep(Math.max(0, Math.min(written - began, LONGEST_REST_MS) - rested));
       }
@@ -179,10 +183,20 @@ export class Applier {
     return true;
   }
 
-  /** What nothing leads to any more goes when the change is in force: it has to wait for connections that may still be on their way to it. */
-  async #clear(complete: Complete): Promise<void> {
-    await this.#remove();
-    if (this.#sharing) await this.#sweepShared(this.#applied.model!, complete);
+  /**
+   * What nothing leads to any more goes when the change is in force: it has to wait for connections that may still be on their way to it.
+   *
+   * @returns whether it went.
+   */
+  async #clear(complete: Complete): Promise<boolean> {
+    try {
+      await this.#remove();
+      if (this.#sharing) await this.#sweepShared(this.#applied.model!, complete);
+      return true;
+    } catch (error) {
+      this.#failed(error as Error);
+      return false;
+    }
   }
 
   /** A map that is full is no reason to leave what is in force as it is: that can go on changing. */
@@ -245,28 +259,19 @@ export class Applier {
   async #remove(): Promise<void> {
     const removed = this.#removed;
     this.#removed = [];
-    if (removed.length === 0) return;
-    try {
-      await this.#maps.apply(afterBarrier(removed));
-    } catch (error) {
-      this.#failed(error as Error);
-    }
+    if (removed.length > 0) await this.#maps.apply(afterBarrier(removed));
   }
 
   /** The programs of the other layout are gone: what only they used goes, too. */
   async #sweepShared(model: MeshModel, complete: Complete): Promise<void> {
     this.#sharing = false;
-    try {
-      await this.#write(model, complete);
-      await this.#remove();
-    } catch (error) {
-      this.#failed(error as Error);
-    }
+    await this.#write(model, complete);
+    await this.#remove();
   }
 
   /** The maps hold a part of the change: read back what is true, and keep serving it. */
   #failed(error: Error): void {
-    this.#log.error({ err: error }, 'the configuration could not be written; what was written before stays in force');
+    if (this.#retry.isNews(error)) this.#log.error({ err: error }, 'the configuration could not be written; what was written before stays in force, and it is tried again');
     this.#image = createImage(this.#maps.read());
     this.#applied = { ...this.#applied, error };
   }
@@ -281,15 +286,9 @@ export class Applier {
     this.#warnOnce(model);
   }
 
-  /** One warning a resource, not one a push: operators read these. */
+  /** Not once a push: operators read these. */
   #warnOnce(model: MeshModel): void {
-    const features = new Map<string, Set<string>>();
-    for (const item of model.notEnforced) {
-      const resource = `${item.resourceType} ${item.resource}`;
-      features.set(resource, (features.get(resource) ?? new Set()).add(item.feature));
-    }
-    const warnings = [...features].map(([resource, names]) => `${resource}: not enforced: ${[...names].sort().join(', ')} (see /config_dump)`);
-    if (model.frontends.size === 0) warnings.unshift('the configuration names no service address: nothing is steered');
+    const warnings = warningsOf(model);
     for (const warning of warnings) {
       if (!this.#warned.has(warning)) this.#log.warn(warning);
     }

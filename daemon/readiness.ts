@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Applied } from './applier.js';
+import type { Applied } from './applied.js';
 import type { PodsState } from './pods/management.js';
 import type { L7State } from './maps/dataplane.js';
 import type { XdsStatus } from './xds/source.js';

@@ -6,7 +6,8 @@ import { configText } from './admin/configText.js';
 import { metricsText } from './admin/metrics.js';
 import { serveAdmin, type Page } from './admin/server.js';
 import { configDump, mapsView } from './admin/views.js';
-import { Applier, type Applied } from './applier.js';
+import type { Applied } from './applied.js';
+import { Applier } from './applier.js';
 import { DaemonError, messageOf } from './errors.js';
 import { holdPins } from './exclusive.js';
 import { OWN_GID } from './identity.js';
@@ -72,7 +73,7 @@ async function runAlone(options: DaemonOptions, pinRoot: string, log: Logger): P
     log.info('stopping');
     await pods.stop();
     await source.stop();
-    await applier.idle();
+    await applier.stop();
   } finally {
     clearInterval(look);
     clearInterval(sweep);

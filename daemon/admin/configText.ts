@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Applied } from '../applier.js';
+import type { Applied } from '../applied.js';
 import type { Cluster, Endpoint, Frontend, MeshModel, NotEnforced } from '../model/types.js';
 import { routeTableView } from './routeViews.js';
 import { at, targetText } from './texts.js';

@@ -3,7 +3,7 @@ import { expositionText, type Metric } from '../../common/prometheus.js';
 import { fillOf } from '../diff/fill.js';
 import type { Image } from '../diff/plan.js';
 import type { MapName } from '../diff/operations.js';
-import type { Applied } from '../applier.js';
+import type { Applied } from '../applied.js';
 import type { Ejector } from '../outliers/ejector.js';
 import type { PodsPage } from '../pods/management.js';
 import type { ServiceCounters, Totals } from '../maps/dataplane.js';

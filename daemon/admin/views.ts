@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Applied } from '../applier.js';
+import type { Applied } from '../applied.js';
 import type { MapContents, TargetRecord } from '../diff/operations.js';
 import { reasonName, type Counters, type L7State, type ModuleView } from '../maps/dataplane.js';
 import type { Cluster, Endpoint, Frontend, MeshModel, NotEnforced, Target } from '../model/types.js';

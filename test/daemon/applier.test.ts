@@ -7,6 +7,7 @@ import { singly, type MapContents, type Operation, type PlannedOperation } from 
 import type { Resources } from '../../daemon/model/resources.js';
 import { OutlierDetection } from '../../daemon/proto/envoy/config/cluster/v3/outlier_detection.js';
 import type { Complete } from '../../daemon/xds/source.js';
+import { FakeClock } from '../helpers/fakeClock.js';
 import { assignment, edsCluster, tcpListener } from '../mesh/resources.js';
 import { Kernel } from './diff/interpreter.js';
 import { at, http, listener, prefixRoute, routeTable, virtualHost } from './model/protos.js';
@@ -181,6 +182,68 @@ t.test('a write that fails keeps what was in force, and the next one starts from
   t.ok(maps.writes.at(-1)!.some((operation) => operation.op === 'put' && operation.map === 'km_listener'), 'all is written anew: the maps were read as empty');
 });
 
+t.test('a write that fails is tried again by itself, later each time, and told once', async (t) => {
+  const maps = new Recorder();
+  const clock = new FakeClock();
+  const told: string[] = [];
+  const log = pino({ level: 'error' }, { write: (line: string) => void told.push((JSON.parse(line) as { err: { message: string } }).err.message) });
+  const applier = new Applier(maps, undefined, log, () => undefined, clock);
+  applier.submit(service('10.0.0.1:80'), all);
+  await applier.idle();
+  t.same(clock.waits, [], 'nothing to try again');
+  maps.fail = new Error('km_slot: ENOMEM');
+  applier.submit(service('10.0.0.2:80'), all);
+  await applier.idle();
+  const waited: number[] = [];
+  for (let attempt = 1; attempt <= 9; attempt += 1) {
+    t.equal(maps.reads, attempt, 'tried so often');
+    t.equal(clock.waits.length, 1);
+    waited.push(clock.waits[0]!);
+    clock.advance(clock.waits[0]!);
+    await applier.idle();
+  }
+  for (const [i, ms] of waited.entries()) {
+    const longest = Math.min(60_000, 1000 * 2 ** i);
+    t.ok(ms >= longest / 2 && ms <= longest, `${ms} ms of at most ${longest}`);
+  }
+  t.same(told, ['km_slot: ENOMEM']);
+  maps.fail = undefined;
+  clock.advance(60_000);
+  await applier.idle();
+  t.match(applier.applied, { error: undefined, model: { clusters: new Map([['a', { ipv4: [{ address: '10.0.0.2' }] }]]) } });
+  t.same(clock.waits, [], 'and not again');
+  maps.fail = new Error('km_slot: ENOMEM');
+  applier.submit(service('10.0.0.3:80'), all);
+  await applier.idle();
+  t.equal(told.length, 2, 'another failure is told');
+  t.ok(clock.waits[0]! <= 1000, 'and begins anew');
+  await applier.stop();
+});
+
+t.test('a newer configuration takes the place of what is tried again, and who stops does not try again', async (t) => {
+  const maps = new Recorder();
+  const clock = new FakeClock();
+  const applier = new Applier(maps, undefined, silent, () => undefined, clock);
+  maps.fail = new Error('km_slot: ENOMEM');
+  applier.submit(service('10.0.0.1:80'), all);
+  await applier.idle();
+  t.equal(clock.waits.length, 1);
+  maps.fail = undefined;
+  applier.submit(service('10.0.0.2:80'), all);
+  t.same(clock.waits, [], 'not while it is written');
+  await applier.idle();
+  t.same(clock.waits, []);
+  maps.fail = new Error('km_slot: ENOMEM');
+  applier.submit(service('10.0.0.3:80'), all);
+  await applier.idle();
+  t.equal(clock.waits.length, 1);
+  await applier.stop();
+  t.same(clock.waits, []);
+  applier.submit(service('10.0.0.4:80'), all);
+  await applier.stop();
+  t.same(clock.waits, [], 'nor what fails while it stops');
+});
+
 t.test('adopted maps are stale until every type has been answered', async (t) => {
   const maps = new Recorder();
   const applier = new Applier(maps, { contents: EMPTY, whole: true }, silent, () => undefined);
@@ -225,19 +288,41 @@ function services(endpoints: Readonly<Record<number, string | undefined>>): Reso
 class KernelMaps implements MapWriter {
   readonly kernel = new Kernel();
   readonly mostAutomata = 100;
+  /** An operation that fails. */
+  fails: Operation['op'] | undefined;
 
   read(): MapContents {
     return this.kernel.contents();
   }
 
   async apply(planned: Iterable<PlannedOperation>): Promise<void> {
-    for (const operation of singly(planned)) this.kernel.apply(operation);
+    for (const operation of singly(planned)) {
+      if (operation.op === this.fails) throw new Error(`${operation.op}: ENOMEM`);
+      this.kernel.apply(operation);
+    }
   }
 
   goes(n: number): string[] {
     return [...this.kernel.resolve({ family: 4, address: `10.96.0.${n}`, prefixLength: 32, port: 80 }).keys()];
   }
 }
+
+t.test('a removal that fails is tried again by itself', async (t) => {
+  const maps = new KernelMaps();
+  const clock = new FakeClock();
+  const applier = new Applier(maps, undefined, silent, () => undefined, clock);
+  for (const endpoints of [{ 1: '10.0.0.1:80', 2: '10.0.0.2:80' }, { 1: '10.0.0.1:80' }]) {
+    maps.fails = '2' in endpoints ? undefined : 'barrier';
+    applier.submit(services(endpoints), all);
+    await applier.idle();
+  }
+  t.equal(maps.kernel.maps.km_cluster.size, 2, 'it could not go');
+  maps.fails = undefined;
+  clock.advance(1000);
+  await applier.idle();
+  t.equal(maps.kernel.maps.km_cluster.size, 1);
+  t.match([applier.applied.error, clock.waits], [undefined, []]);
+});
 
 for (const begins of ['new', 'adopted'] as const) {
   t.test(`${begins} maps: a service that goes is gone, though another one's endpoints and routes never come`, async (t) => {

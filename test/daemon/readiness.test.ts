@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
-import type { Applied } from '../../daemon/applier.js';
+import type { Applied } from '../../daemon/applied.js';
 import { readiness } from '../../daemon/readiness.js';
 import type { XdsStatus } from '../../daemon/xds/source.js';
 

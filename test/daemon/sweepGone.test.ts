@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
-import type { Applied } from '../../daemon/applier.js';
+import type { Applied } from '../../daemon/applied.js';
 import { createImage, plan } from '../../daemon/diff/plan.js';
 import { sweepGone } from '../../daemon/sweepGone.js';
 import { endpointCluster, endpoints, frontend, model } from './diff/models.js';

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { configText } from '../../../daemon/admin/configText.js';
 import { configDump } from '../../../daemon/admin/views.js';
-import type { Applied } from '../../../daemon/applier.js';
+import type { Applied } from '../../../daemon/applied.js';
 import { createModelBuilder } from '../../../daemon/model/build.js';
 import type { Cluster } from '../../../daemon/proto/envoy/config/cluster/v3/cluster.js';
 import { assignment, at, eds, lbEndpoint, listener, prefixRoute, rds, resources, routeTable, virtualHost } from '../model/protos.js';

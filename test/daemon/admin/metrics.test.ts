@@ -4,7 +4,7 @@ import { expositionText } from '../../../common/prometheus.js';
 import type { PodsPage } from '../../../daemon/pods/management.js';
 import { metricsText } from '../../../daemon/admin/metrics.js';
 import { serviceMetrics } from '../../../daemon/admin/services.js';
-import type { Applied } from '../../../daemon/applier.js';
+import type { Applied } from '../../../daemon/applied.js';
 import { createImage, plan } from '../../../daemon/diff/plan.js';
 import type { MapName } from '../../../daemon/diff/operations.js';
 import type { Readiness } from '../../../daemon/readiness.js';

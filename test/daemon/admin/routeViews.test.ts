@@ -2,7 +2,7 @@
 /** Route tables for people: what the configuration says and what the maps hold read the same. */
 import t from 'tap';
 import { configDump, mapsView } from '../../../daemon/admin/views.js';
-import type { Applied } from '../../../daemon/applier.js';
+import type { Applied } from '../../../daemon/applied.js';
 import { createImage, plan } from '../../../daemon/diff/plan.js';
 import type { Counters, L7State } from '../../../daemon/maps/dataplane.js';
 import type { RouteStep, RouteTable } from '../../../daemon/model/routeTable.js';
