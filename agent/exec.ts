@@ -13,7 +13,7 @@ const KILL_AFTER_MS = 2000;
 const LAST_LINES_MS = 500;
 
 /** Output beyond this is not kept for the caller; tools that are asked a question answer in a few lines. */
-const MAX_OUTPUT_CHARS = 1 << 20;
+export const MAX_OUTPUT_CHARS = 1 << 20;
 
 /** A line longer than this is taken in pieces, so that output without line ends stays bounded. */
 const MAX_LINE_CHARS = 1 << 16;

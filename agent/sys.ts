@@ -361,7 +361,7 @@ function httpGet(url: string, timeoutMs: number, maxChars = MAX_ANSWER_CHARS): P
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (part: string) => {
-        if (body.length < maxChars) body += part;
+        body += part.slice(0, maxChars - body.length);
       });
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
       response.on('error', () => resolve(undefined));

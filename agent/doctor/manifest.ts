@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as z from 'zod';
+import { MAX_OUTPUT_CHARS } from '../exec.js';
 import { CNI_FAILURE, INSTALL_CNI, MANAGE } from '../options.js';
 
 /** Beside the files in a captured folder: what no file tells. */
@@ -9,7 +10,7 @@ const text = z.string().max(1 << 16);
 const pathText = z.string().startsWith('/').max(4096);
 
 export const commandAnswer = z.object({
-  stdout: text,
+  stdout: z.string().max(MAX_OUTPUT_CHARS),
   tail: z.array(text).max(100),
   failure: z.object({ reason: text, command: text, code: z.number().optional(), signal: z.string().optional(), errno: z.string().max(40).optional(), timedOut: z.boolean() }).optional(),
 });

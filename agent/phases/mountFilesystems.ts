@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Context } from '../context.js';
+import { KmeshError } from '../errors.js';
 import { ensureBpffs } from '../mounts/bpffs.js';
-import { attachFolder, ensureCgroup2 } from '../mounts/cgroup2.js';
-import { readMounts } from '../mounts/mountTable.js';
+import { attachFolder, ensureCgroup2, refuseUnfit } from '../mounts/cgroup2.js';
+import { lookAtPlace, refuseForeign } from '../mounts/place.js';
 import { releaseMounts, type Selection } from '../mounts/release.js';
 import type { Phase } from '../phase.js';
 import { leavePlaces } from '../supervisor/exclusive.js';
-import { topMountAt } from '../probe/mountinfo.js';
 
 /** What each run mounted, so that a failed start takes back its own doing and nothing else. */
 const changes = new WeakMap<Context, Selection[]>();
@@ -36,10 +36,16 @@ export const mountFilesystems: Phase = {
   },
 };
 
-async function planMount(ctx: Context, folder: string, fsType: string): Promise<string> {
-  const exists = (await ctx.sys.stat(folder)) !== undefined;
-  const mounted = exists ? topMountAt(await readMounts(ctx), await ctx.sys.realPath(folder)) : undefined;
-  if (mounted === undefined) return `would mount ${fsType} at ${folder}${exists ? '' : ', after making the folder'}: nothing is mounted there`;
-  if (mounted.fsType === fsType) return `nothing to mount: ${fsType} is at ${folder} already`;
-  return `would fail: ${mounted.fsType} is mounted at ${folder}, where ${fsType} belongs`;
+/** By the same looks as a start: what one finds wrong with the place is told as its failure. */
+async function planMount(ctx: Context, folder: string, fsType: 'cgroup2' | 'bpf'): Promise<string> {
+  if ((await ctx.sys.stat(folder)) === undefined) return `would mount ${fsType} at ${folder}, after making the folder: nothing is mounted there`;
+  try {
+    const place = await lookAtPlace(ctx, folder);
+    if (fsType === 'cgroup2') await refuseUnfit(ctx, place);
+    else refuseForeign(ctx, place, fsType);
+    return place.mounted === undefined ? `would mount ${fsType} at ${folder}: nothing is mounted there` : `nothing to mount: ${fsType} is at ${folder} already`;
+  } catch (error) {
+    if (error instanceof KmeshError) return `would fail: ${error.message}`;
+    throw error;
+  }
 }

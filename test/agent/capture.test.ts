@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // doctor on this machine and on its own capture: the same verdict, nothing changed, no secret in the archive.
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import t from 'tap';
 import { doctor } from '../../agent/commands/doctor.js';
 import type { Context } from '../../agent/context.js';
 import { Recorder } from '../../agent/doctor/capture.js';
+import { openCapture } from '../../agent/doctor/hostRoot.js';
 import { resolve } from '../../agent/doctor/paths.js';
 import { withoutMountSecrets } from '../../agent/doctor/secrets.js';
 import { looksOnly } from '../../agent/doctor/watch.js';
@@ -113,6 +117,23 @@ t.test('links, long names and failures survive the archive', async (t) => {
   const host = unpack(archive, path.join(folder, 'there'));
   t.equal(readFileSync(path.join(host, deep, 'file'), 'utf8'), 'text');
   t.match(JSON.parse(readFileSync(path.join(host, 'kmesh-capture.json'), 'utf8')), { errors: { 'list /closed': { code: 'EACCES' } } });
+});
+
+t.test('a capture can be opened whatever tools print and servers answer', async (t) => {
+  const folder = temporaryFolder(t);
+  const server = createServer((_, response) => void response.end('x'.repeat(200_000))).listen(0, '127.0.0.1');
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const recorder = new Recorder({ sys, exec, options: testContext(folder).options, root: projectRoot });
+  t.equal((await recorder.world.sys.httpGet(url, 5000))?.status, 200);
+  const printing = ['-e', 'process.stdout.write(("y".repeat(49) + "\\n").repeat(40_000))'];
+  const { stdout } = await recorder.world.exec(process.execPath, printing, { timeoutMs: 30_000 });
+  const archive = path.join(folder, 'host.tar');
+  writeFileSync(archive, recorder.archive());
+  const there = await openCapture({ sys, exec, options: testContext(folder).options, root: projectRoot }, unpack(archive, path.join(folder, 'there')));
+  t.equal((await there.sys.httpGet(url, 5000))?.status, 200);
+  t.ok((await there.exec(process.execPath, printing, { timeoutMs: 0 })).stdout === stdout, 'the same output');
 });
 
 t.test('links that go round are an error, not a loop', async (t) => {

@@ -86,10 +86,19 @@ t.test('bpffs is mounted over the bare folder of the kernel that a node without 
   t.teardown(() => run('umount', [sysfs]));
   run('mount', ['--bind', path.join(sysfs, 'fs/bpf'), place]);
   t.teardown(() => run('umount', [place]));
+  t.match(await mountFilesystems.plan(ctx), [/would mount cgroup2/, /would mount bpf at /], 'as the plan says');
   await mountFilesystems.run(ctx);
   t.equal(typeAt(place), 'bpf');
   await undo(ctx, 'all');
   t.equal(typeAt(place), 'sysfs');
+});
+
+t.test('the plan says of each place what a start finds wrong with it', async (t) => {
+  const ctx = testContext(temporaryFolder(t));
+  mkdirSync(ctx.options.cgroup2Path);
+  writeFileSync(path.join(ctx.options.cgroup2Path, 'precious'), '');
+  writeFileSync(ctx.options.bpfFsPath, '');
+  t.match(await mountFilesystems.plan(ctx), [/^would fail: KM_MOUNT_POINT.*holds files/, /^would fail: KM_MOUNT_POINT.*is not a directory/]);
 });
 
 t.test('another folder of sysfs is foreign', async (t) => {
