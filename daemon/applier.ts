@@ -135,7 +135,7 @@ export class Applier {
         const done = await this.#apply(submission);
         const written = performance.now();
         const cleared = done && (await this.#clear(submission.complete));
-        if (done && (this.#hasRoomNow() || automataFindRoom(this.#image, this.#maps.mostAutomata) || this.#hasAnotherTurn(submission))) this.#next ??= submission;
+        if (done && this.#hasMoreToDo(submission)) this.#next ??= submission;
         if (cleared) this.#retry.succeeded();
         else if (!this.#next) this.#retry.failed();
         const rested = performance.now() - written;
@@ -144,6 +144,13 @@ export class Applier {
     } finally {
       this.#running = undefined;
     }
+  }
+
+  /** Whether the same resources would be written further now. Where a map is full, expressions are not tried for: it may be the one that their steps need. */
+  #hasMoreToDo(submission: Submission): boolean {
+    if (this.#full) return this.#hasRoomNow();
+    const findRoom = this.#applied.operations > 0 && automataFindRoom(this.#image, this.#maps.mostAutomata);
+    return findRoom || this.#hasAnotherTurn(submission);
   }
 
   /** Whether what there was no room for may have some, since something went: a push that replaces services may be the last for long. */

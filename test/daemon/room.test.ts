@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A map that is full: what is in force goes on serving and changing.
+import { setTimeout as pause } from 'node:timers/promises';
 import pino from 'pino';
 import t from 'tap';
 import { Applier, type MapWriter } from '../../daemon/applier.js';
@@ -153,4 +154,23 @@ t.test('an expression that takes the place of another one is decided with the sa
     t.equal(maps.kernel.maps.km_automaton.size, 1);
     t.strictSame(applier.applied.model!.notEnforced.filter(({ feature }) => feature === 'regex'), [], regex);
   }
+});
+
+t.test('an expression that finds room where its route finds none is not tried for without end', async (t) => {
+  const { maps, applier } = await begin(new SmallMaps('km_step'));
+  maps.most = 100;
+  maps.mostAutomata = 1;
+  const asking = listener({ name: 'l9', address: at('10.96.0.9', 80), filterChains: [{ filters: [rds('r')] }] });
+  const routes = ['/one/[^/]+', '/two/[^/]+'].map((regex) => prefixRoute('/', 'c1', { match: { pathSpecifier: { $case: 'safeRegex', value: { regex } } } }));
+  const asked = { ...services({ 1: '10.0.0.1:80' }), listeners: new Map([['l9', asking]]), routes: new Map([['r', routeTable('r', [virtualHost(['*'], routes)])]]) };
+  applier.submit(asked, all);
+  await applier.idle();
+  t.equal(maps.kernel.maps.km_automaton.size, 1);
+  maps.mostAutomata = 2;
+  maps.most = maps.kernel.maps.km_step.size;
+  const { reads } = maps;
+  applier.submit(asked, all);
+  t.ok(await Promise.race([applier.idle().then(() => true), pause(5000, false)]), 'it rests');
+  t.match(applier.applied.error, { code: 'KM_MAP_FULL' });
+  t.ok(maps.reads - reads <= 4, `${maps.reads - reads} attempts`);
 });
