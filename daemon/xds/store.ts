@@ -87,8 +87,8 @@ export class ResourceStore {
     return this.#hosts;
   }
 
-  /** Whether there was an answer for the name, if only one that could not be used, or that there is none. */
-  answered(kind: DependentKind, name: string): boolean {
+  /** Whether there was an answer for the name; where names are asked for, if only one that could not be used, or that there is none. */
+  answered(kind: ResourceKind, name: string): boolean {
     const { entries, refused, absent } = this.#tables[kind];
     return entries.has(name) || refused.has(name) || absent.has(name);
   }
@@ -125,7 +125,9 @@ export class ResourceStore {
 
   #replace<K extends ResourceKind>({ answer, entries, rejected, change }: OpenedAnswer<K>): Outcome {
     const table: Table<K> = this.#tables[answer.kind];
-    table.note(entries.keys(), rejected);
+    // What it does not name any more is not refused any more.
+    table.refused.clear();
+    if (isDependent(answer.kind)) table.note(entries.keys(), rejected);
     return { changed: table.make(change), rejected };
   }
 
@@ -151,7 +153,7 @@ export class ResourceStore {
   #merge<K extends ResourceKind>({ answer, entries, rejected, change }: OpenedAnswer<K>): Outcome {
     const table: Table<K> = this.#tables[answer.kind];
     const isWanted = this.#isWanted(answer.kind);
-    table.note(entries.keys(), rejected.filter(({ name }) => isWanted(name)));
+    if (isDependent(answer.kind)) table.note(entries.keys(), rejected.filter(({ name }) => isWanted(name)));
     const changed = table.make(change);
     for (const name of this.#removed(answer, entries)) {
       table.refused.delete(name);

@@ -18,7 +18,7 @@ export class Table<K extends ResourceKind> {
   /** Replaced, never changed: snapshots hold on to it. */
   values = ShardedMap.empty<ResourceOf<K>>();
   readonly byDigest = new Map<string, Entry<K>>();
-  /** Names whose newest version was refused. */
+  /** Names that are asked for whose newest version was refused: of clusters and listeners, which nobody asks for by name, it would never end. */
   readonly refused = new Set<string>();
   /** Names of which the control plane says that there is no such resource. */
   readonly absent = new Set<string>();

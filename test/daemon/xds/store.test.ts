@@ -128,6 +128,21 @@ t.test('answered: held, or refused', async (t) => {
   t.notOk(store.answered('endpoints', 'bad-service'), 'and it ends with the question');
 });
 
+t.test('names of what was refused are not kept longer than somebody names them', async (t) => {
+  const refusing = { ...plainValidators, clusters: () => 'no', endpoints: () => 'no' };
+  const store = new Store(refusing);
+  store.apply('clusters', [eds('gone')]);
+  store.apply('clusters', []);
+  t.notOk(store.answered('clusters', 'gone'), 'state of the world');
+  store.take(whole(store.open({ kind: 'clusters', version: '', nonce: '', resources: [{ any: eds('lost'), named: { name: 'lost', version: '1' } }], removed: [] })));
+  t.notOk(store.answered('clusters', 'lost'), 'incremental: after another connection nobody says that it was removed');
+  const nothing = { clusters: [], endpoints: [], listeners: [], routes: [] };
+  whole(store.load({ ...nothing, endpoints: [assignment('a')] }));
+  t.ok(store.answered('endpoints', 'a'), 'files name it');
+  whole(store.load(nothing));
+  t.notOk(store.answered('endpoints', 'a'));
+});
+
 for (const [what, resource, reason] of [
   ['of another type', assignment('a'), /resources\[0\] is of type ".*ClusterLoadAssignment"/],
   ['without a name', packed.cluster(Cluster.fromPartial({})), /has no name/],
