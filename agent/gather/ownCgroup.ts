@@ -22,7 +22,8 @@ export interface OwnLimits {
 export async function readOwnLimits(sys: Sys, mounts: readonly Mount[]): Promise<OwnLimits> {
   const own = await readFirst(sys, ['/proc/self/cgroup'], MAX_BYTES);
   const memberships = parseProcCgroup(own?.text ?? '');
-  const unified = folders(v2Mount(mounts), memberships.find(({ hierarchy }) => hierarchy === 0));
+  const member = memberships.find(({ hierarchy }) => hierarchy === 0);
+  const unified = folders(v2Mount(mounts, member), member);
   const v1 = (controller: string): readonly string[] => {
     const membership = memberships.find(({ controllers }) => controllers.includes(controller));
     return folders(mountsOfType(mounts, 'cgroup').find(({ superOptions }) => superOptions.includes(controller)), membership);
@@ -51,14 +52,23 @@ export async function countMemoryKills(sys: Sys, files: readonly string[]): Prom
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-const v2Mount = (mounts: readonly Mount[]): Mount | undefined => mountsOfType(mounts, 'cgroup2')[0];
+/** The mount that shows the own cgroup: one of the host's whole hierarchy has the root `/..` for a container, and says nothing of it. */
+function v2Mount(mounts: readonly Mount[], member: CgroupMembership | undefined): Mount | undefined {
+  const all = mountsOfType(mounts, 'cgroup2');
+  return all.find((mount) => member !== undefined && pathBelow(mount, member) !== undefined) ?? all[0];
+}
+
+/** A cgroup's path below the root of a mount; undefined: it is not below it. */
+function pathBelow(mount: Mount, { path: own }: CgroupMembership): string | undefined {
+  const root = mount.root === '/' ? '' : mount.root;
+  return own === root || own.startsWith(`${root}/`) ? own.slice(root.length) : undefined;
+}
 
 /** The folders of a cgroup and of those above it, as far as they can be seen below the mount. */
 function folders(mount: Mount | undefined, membership: CgroupMembership | undefined): readonly string[] {
   if (mount === undefined || membership === undefined) return [];
-  const root = mount.root === '/' ? '' : mount.root;
   // In a container without a cgroup namespace the mount shows the container's part, the path the host's.
-  const below = membership.path === root || membership.path.startsWith(`${root}/`) ? membership.path.slice(root.length) : '';
+  const below = pathBelow(mount, membership) ?? '';
   const words = below.split('/').filter((word) => word !== '' && word !== '..');
   return words.map((_, index) => path.join(mount.mountPoint, ...words.slice(0, words.length - index))).concat(mount.mountPoint);
 }

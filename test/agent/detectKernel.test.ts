@@ -52,6 +52,20 @@ t.test('what cannot be read is unknown, not absent', async (t) => {
   t.match(results.kernel, { configSource: undefined, bpfSyscall: { answer: 'unknown' }, cgroupBpf: { answer: 'unknown' }, btf: { answer: 'unknown' } });
 });
 
+t.test("limits are those of the own cgroup, also where the host's hierarchy was mounted before it", async (t) => {
+  // A container that is started again: /mnt of the host, with the cgroup2 of the earlier run in it, comes before /sys/fs/cgroup (cgroup_namespaces(7): `/..`).
+  const { results } = await detected(t, {
+    '/proc/self/mountinfo':
+      '1 0 0:50 / / rw - overlay overlay rw\n2 1 8:1 /mnt /mnt rw - ext4 /dev/sda rw\n3 2 0:30 /../../.. /mnt/kmesh_cgroup2 rw - cgroup2 cgroup2 rw\n' +
+      '4 1 0:22 / /sys ro - sysfs sysfs ro\n5 4 0:30 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n',
+    '/proc/self/cgroup': '0::/\n',
+    '/sys/fs/cgroup/memory.max': '419430400\n',
+    '/sys/fs/cgroup/cpu.max': '50000 100000\n',
+  });
+  t.match(results.kernel, { memoryLimitBytes: 400 * 2 ** 20, cpuLimit: 0.5 });
+  t.match(results.kernelFiles, { memoryLimitFile: '/sys/fs/cgroup/memory.max', memoryEventFiles: ['/sys/fs/cgroup/memory.events'] });
+});
+
 t.test('a kernel that cannot steer is refused', async (t) => {
   const config = CONFIG.replace('CONFIG_CGROUP_BPF=y', '# CONFIG_CGROUP_BPF is not set');
   await t.rejects(detected(t, { '/proc/config.gz': config }), { code: 'KM_BPF_UNSUPPORTED', exitCode: 10, detail: /CONFIG_CGROUP_BPF is not set in \/proc\/config\.gz/ });
