@@ -62,7 +62,7 @@ export function buildCluster(cluster: ClusterProto, inputs: ClusterInputs, findi
   const { lb, localityWeighted } = loadBalancingOf(cluster, inputs.bySource, findings);
   const hosts = assignment ? hostsOf(assignment, resolverOf(cluster, type, inputs), inline ? findings : endpointFindings) : [];
   listCluster(cluster, hosts, findings);
-  const outliers = outlierDetectionOf(cluster.outlierDetection, hosts.length, findings);
+  const outliers = outlierDetectionOf(cluster.outlierDetection, hosts, inputs.ejected, findings);
   const taken = outliers ? withoutEjected(hosts, inputs.ejected) : hosts;
   return { kind: 'endpoints', name, lb, maxConnections: maxConnections(cluster), ...(outliers && { outliers }), ...balance(taken, settingsOf(cluster, assignment, localityWeighted)) };
 }

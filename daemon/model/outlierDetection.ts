@@ -17,7 +17,7 @@ const MOST_PERCENT = 10;
  * What of a cluster's outlier detection goes by connects that fail. To Envoy's TCP proxy such a connect is an error of local origin, and where these are not
  * told from others, a 503: an error of a server, and of a gateway (source/common/upstream/outlier_detection_impl.cc). Lists what goes by answers.
  */
-export function outlierDetectionOf(proto: OutlierProto | undefined, hosts: number, findings: Findings): OutlierDetection | undefined {
+export function outlierDetectionOf(proto: OutlierProto | undefined, hosts: readonly Host[], ejected: ReadonlySet<string> | undefined, findings: Findings): OutlierDetection | undefined {
   if (!proto) return undefined;
   listAnswers(proto, findings);
   const rule = (failures: number | undefined, percent: number): OutlierRule => ({ failures: failures ?? FAILURES, percent });
@@ -29,7 +29,8 @@ export function outlierDetectionOf(proto: OutlierProto | undefined, hosts: numbe
   const baseMs = milliseconds(proto.baseEjectionTime) ?? BASE_MS;
   return {
     rules: enforced,
-    hosts,
+    hosts: hosts.length,
+    gone: goneOf(hosts, ejected),
     intervalMs: milliseconds(proto.interval) ?? INTERVAL_MS,
     baseMs,
     mostMs: Math.max(baseMs, milliseconds(proto.maxEjectionTime) ?? MOST_MS),
@@ -46,9 +47,18 @@ function listAnswers(proto: OutlierProto, findings: Findings): void {
   findings.once('outlier_detection', 'outlierDetection', 'endpoints are ejected when connects in a row fail; answers of servers and rates of success are not looked at');
 }
 
+const keysOf = ({ addresses }: Host): string[] => Object.values(addresses).map(({ ip, port }) => endpointKey({ address: ip.text, port }));
+
+function goneOf(hosts: readonly Host[], ejected: ReadonlySet<string> | undefined): readonly string[] {
+  if (!ejected) return [];
+  const gone = new Set(ejected);
+  for (const host of hosts) for (const key of keysOf(host)) gone.delete(key);
+  return [...gone];
+}
+
 /** The hosts, with those that are ejected as unhealthy ones. */
 export function withoutEjected(hosts: readonly Host[], ejected: ReadonlySet<string> | undefined): readonly Host[] {
   if (!ejected) return hosts;
-  const isEjected = ({ addresses }: Host): boolean => Object.values(addresses).some(({ ip, port }) => ejected.has(endpointKey({ address: ip.text, port })));
+  const isEjected = (host: Host): boolean => keysOf(host).some((key) => ejected.has(key));
   return hosts.map((host) => (isEjected(host) ? { ...host, health: 'unhealthy' } : host));
 }

@@ -16,6 +16,8 @@ export interface OutlierDetection {
   readonly rules: readonly OutlierRule[];
   /** Hosts of the cluster, ejected or not. */
   readonly hosts: number;
+  /** Ejected endpoints that are none of its hosts any more, as `endpointKey` says them. */
+  readonly gone: readonly string[];
   readonly intervalMs: number;
   readonly baseMs: number;
   readonly mostMs: number;

@@ -67,16 +67,36 @@ export class Ejector {
     return true;
   }
 
-  /** Forgets clusters that are gone or eject nobody any more. */
+  /** Forgets clusters that are gone or eject nobody any more, and endpoints that left theirs. */
   keep(clusters: ReadonlyMap<string, Cluster>): void {
-    for (const name of [...this.#histories.keys()]) {
+    for (const [name, histories] of [...this.#histories]) {
       const cluster = clusters.get(name);
-      if (cluster?.kind === 'endpoints' && cluster.outliers) continue;
-      this.#histories.delete(name);
-      for (const cancel of this.#timers.get(name)?.values() ?? []) cancel();
-      this.#timers.delete(name);
-      if (this.#ejections.has(name)) this.#set(name, new Set(), `cluster ${name} ejects no endpoints any more`);
+      if (cluster?.kind === 'endpoints' && cluster.outliers) this.#keepHosts(name, histories, cluster.outliers);
+      else this.#forget(name);
     }
+  }
+
+  #forget(name: string): void {
+    this.#histories.delete(name);
+    for (const cancel of this.#timers.get(name)?.values() ?? []) cancel();
+    this.#timers.delete(name);
+    if (this.#ejections.has(name)) this.#set(name, new Set(), `cluster ${name} ejects no endpoints any more`);
+  }
+
+  /** One that is back in good standing is as one that never failed, whether it left or not. */
+  #keepHosts(name: string, histories: Map<string, History>, outliers: OutlierDetection): void {
+    for (const [key, history] of histories) if (history.endedAt !== undefined && this.#timesOf(history, outliers) === 0) histories.delete(key);
+    const timers = this.#timers.get(name);
+    const gone = outliers.gone.filter((key) => timers?.has(key));
+    if (gone.length === 0) return;
+    const left = new Set(this.#ejections.get(name));
+    for (const key of gone) {
+      timers!.get(key)!();
+      timers!.delete(key);
+      histories.delete(key);
+      left.delete(key);
+    }
+    this.#set(name, left, `ejected endpoints that left cluster ${name} are forgotten: ${gone.length}`);
   }
 
   stop(): void {

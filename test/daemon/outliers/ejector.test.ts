@@ -10,7 +10,7 @@ import { FakeClock } from '../../helpers/fakeClock.js';
 import { assignment, at, eds, lbEndpoint, listener, resources, tcpTo } from '../model/protos.js';
 
 const SECOND = 1000;
-const RULES: OutlierDetection = { rules: [{ failures: 5, percent: 100 }], hosts: 4, intervalMs: 10 * SECOND, baseMs: 30 * SECOND, mostMs: 100 * SECOND, jitterMs: 0, mostPercent: 50, alwaysOne: false };
+const RULES: OutlierDetection = { rules: [{ failures: 5, percent: 100 }], hosts: 4, gone: [], intervalMs: 10 * SECOND, baseMs: 30 * SECOND, mostMs: 100 * SECOND, jitterMs: 0, mostPercent: 50, alwaysOne: false };
 const host = (n: number) => ({ address: `10.0.0.${n}`, port: 80 });
 
 function begin(random = 0) {
@@ -82,6 +82,27 @@ t.test('a cluster that goes, or ejects nobody any more, leaves nothing behind', 
   t.equal(out().length, 1);
   ejector.keep(build(resources({ clusters: [eds('c')] })).clusters);
   t.same([out(), clock.waits], [[], []]);
+});
+
+t.test('an ejected endpoint that leaves its cluster is forgotten: it takes no room from others, and begins anew when it comes back', async (t) => {
+  const { clock, ejector, fail, out } = begin();
+  const build = createModelBuilder();
+  const configure = (...hosts: number[]): void => {
+    const parts = { clusters: [eds('c', { outlierDetection: {} })], endpoints: [assignment('c', { lbEndpoints: hosts.map((n) => lbEndpoint(`10.0.0.${n}`, 80)) })] };
+    ejector.keep(build({ ...resources(parts), ejected: ejector.ejections }).clusters);
+  };
+  for (const n of [1, 2, 3]) fail(n);
+  configure(1, 2, 3, 4);
+  t.same(out(), ['10.0.0.1 80', '10.0.0.2 80'], 'who stays, stays out');
+  configure(2, 3, 4, 5);
+  t.same(out(), ['10.0.0.2 80']);
+  t.equal(clock.waits.length, 1, 'its time is not waited for');
+  fail(3);
+  t.same(out(), ['10.0.0.2 80', '10.0.0.3 80'], 'half of four');
+  configure(1, 4);
+  t.same([out(), clock.waits], [[], []]);
+  fail(1);
+  t.same(clock.waits, [30 * SECOND], 'for the first time');
 });
 
 t.test('what the programs counted is judged by the endpoints in the maps, and what nobody needs is forgotten', async (t) => {
