@@ -15,6 +15,9 @@ const LAST_LINES_MS = 500;
 /** Output beyond this is not kept for the caller; tools that are asked a question answer in a few lines. */
 export const MAX_OUTPUT_CHARS = 1 << 20;
 
+/** What tools say of a full disk or a killed compiler is recognised by its words. Both: the kernel's Makefile takes LC_ALL from what it starts. */
+const ENGLISH = { LC_ALL: 'C', LC_MESSAGES: 'C' } as const;
+
 /** A line longer than this is taken in pieces, so that output without line ends stays bounded. */
 const MAX_LINE_CHARS = 1 << 16;
 
@@ -80,7 +83,7 @@ export class ExecError extends Error {
 export const exec: Exec = async (file, args, options) => {
   const tail = new TailBuffer();
   let stdout = '';
-  const child = start(file, args, { env: options.env });
+  const child = start(file, args, { env: { ...ENGLISH, ...options.env } });
   if (child.pid !== undefined) offerFirst(child.pid);
   const onLine = (line: string): void => {
     tail.push(line);

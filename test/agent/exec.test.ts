@@ -30,6 +30,15 @@ t.test('output is returned, and each line is handed on', async (t) => {
   t.same(lines, ['one', 'two', 'no newline']);
 });
 
+t.test('tools speak English, whatever the language of the machine: their words are recognised', async (t) => {
+  for (const name of ['LANG', 'LC_MESSAGES', 'LC_ALL']) {
+    const before = process.env[name];
+    process.env[name] = 'de_DE.UTF-8';
+    t.teardown(() => void (before === undefined ? delete process.env[name] : (process.env[name] = before)));
+  }
+  t.equal((await exec('sh', ['-c', 'echo "$LC_ALL $LC_MESSAGES"'], { timeoutMs: 10_000 })).stdout, 'C C\n');
+});
+
 t.test('no shell sees the arguments', async (t) => {
   const word = '$(touch /tmp/x); `id` && "a" \'b\' *';
   const { stdout } = await exec(node, ['-e', 'console.log(process.argv[1])', word], { timeoutMs: 10_000 });
