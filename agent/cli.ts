@@ -38,6 +38,8 @@ export async function parseCommandLine(argv: readonly string[], vocabulary: Voca
   const command: CommandName = named && isCommand(first) ? first : 'run';
   const tables: Readonly<Record<CommandName, Record<string, YargsOptions>>> = { run: agentTable, plan: agentTable, cleanup: agentTable, bundle: bundleTable, doctor: doctorTable, inspect: inspectTable };
   const table = tables[command];
+  // Of every other option the last one counts, as a manifest's default is overridden; what is required must not go that way.
+  if (words.filter((word) => /^--require(=|$)/.test(word)).length > 1) throw usage('--require is there twice; separate capabilities by commas');
   const { values, rest, parser } = parse(words.slice(named ? 1 : 0), table);
   if (values['help'] === true) return { command: 'help', text: await helpText(parser, vocabulary) };
   if (values['version'] === true) return { command: 'version' };
