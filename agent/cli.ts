@@ -123,6 +123,7 @@ function inspectOptions(values: Values): InspectOptions {
 
 function agentOptions(values: Values, daemonArgs: readonly string[], vocabulary: Vocabulary): AgentOptions {
   const names = vocabulary.phases.map((phase) => phase.name);
+  if (values['attach-cgroup'] === '') throw usage('--attach-cgroup needs a path below the root of the hierarchy');
   const optional = (name: string): string | undefined => (values[name] === undefined ? undefined : String(values[name]));
   return {
     mode: mode(String(values['mode'])),

@@ -86,6 +86,7 @@ const refused: readonly (readonly [string, string[], string, RegExp])[] = [
   ['a log format that is none', ['--log-format', 'xml'], 'KM_USAGE', /json, pretty, not "xml"/],
   ['a phase that is none', ['--until', 'compile'], 'KM_USAGE', /--until is one of detect-kernel/],
   ['requirements of which the last would replace the others', ['--require=l7', '--require', 'l4'], 'KM_USAGE', /--require is there twice; .*commas/],
+  ['a cgroup without a name', ['--attach-cgroup='], 'KM_USAGE', /--attach-cgroup needs a path/],
   ['a capability that is none', ['--require', 'l8'], 'KM_USAGE', /no capability "l8"/],
   ['a missing value', ['--state-dir'], 'KM_USAGE', /state-dir/],
   ['a missing value before an option', ['--state-dir', '--mode=ads'], 'KM_USAGE', /state-dir/],
