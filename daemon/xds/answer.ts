@@ -3,7 +3,7 @@ import { messageOf } from '../errors.js';
 import type { Slices } from '../model/slices.js';
 import { Resource } from '../proto/envoy/service/discovery/v3/discovery.js';
 import type { Any } from '../proto/google/protobuf/any.js';
-import { digestOf, readRouteConfiguration } from './frames.js';
+import { digestOf, nameIn, readRouteConfiguration } from './frames.js';
 import { KINDS, kindOfType, type ResourceKind, type ResourceOf } from './kinds.js';
 import { wantedAssignment, wantedHosts, wantedRoutes, type Want, type WantedHost } from './references.js';
 
@@ -84,15 +84,17 @@ export function* parseAnswer<K extends ResourceKind>(kind: K, resources: readonl
 
 function* open<K extends ResourceKind>(kind: K, { any, named }: Incoming, index: number, validate: Validators[K], known: Known<K>): Slices<Opened<K>> {
   const name = named?.name;
+  let bytes: Uint8Array = new Uint8Array();
   try {
-    const { typeUrl, value: bytes } = unwrap(any);
+    const { typeUrl, value } = unwrap(any);
+    bytes = value;
     if (kindOfType(typeUrl) !== kind) return { name, reason: `resources[${index}] is of type ${JSON.stringify(typeUrl.slice(0, 200))}` };
     const digest = yield* digestOf(bytes);
     const opened = known(digest) ?? (yield* decode(kind, bytes, digest, index, validate));
     if (name === undefined || 'reason' in opened || opened.name === name) return opened;
     return { name, reason: `resources[${index}] is called ${JSON.stringify(opened.name.slice(0, 200))} in itself` };
   } catch (error) {
-    return { name, reason: `resources[${index}] cannot be decoded: ${messageOf(error)}` };
+    return { name: name ?? nameIn(bytes), reason: `resources[${index}] cannot be decoded: ${messageOf(error)}` };
   }
 }
 

@@ -70,6 +70,22 @@ export function readResource(bytes: Uint8Array): { readonly name: string; readon
   return read;
 }
 
+/** The name of a resource that cannot be opened, where its outermost level can be read: field 1 in all four types. */
+export function nameIn(bytes: Uint8Array): string | undefined {
+  const reader = new BinaryReader(bytes);
+  let name = '';
+  try {
+    while (reader.pos < reader.len) {
+      const [number, type] = reader.tag();
+      if (number === 1 && type === WireType.LengthDelimited) name = reader.string();
+      else reader.skip(type, number);
+    }
+  } catch {
+    return undefined;
+  }
+  return name === '' ? undefined : name;
+}
+
 const viewOf = (bytes: Uint8Array): Any['value'] => Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length);
 
 /** Reads a DiscoveryResponse or a DeltaDiscoveryResponse. */

@@ -154,6 +154,29 @@ for (const [what, resource, reason] of [
   });
 }
 
+function varint(value: number): number[] {
+  return value > 0x7f ? [(value & 0x7f) | 0x80, ...varint(value >>> 7)] : [value];
+}
+
+/** A field, in protobuf's wire format. */
+const field = (number: number, value: Uint8Array): Buffer => Buffer.concat([Buffer.from([...varint((number << 3) | 2), ...varint(value.length)]), value]);
+
+/** Metadata with so many google.protobuf.Struct in each other. */
+function nested(levels: number): Buffer {
+  let struct: Buffer = Buffer.alloc(0);
+  for (let i = 0; i < levels; i += 1) struct = field(1, Buffer.concat([field(1, Buffer.from('a')), field(2, field(5, struct))]));
+  return field(1, Buffer.concat([field(1, Buffer.from('a')), field(2, struct)]));
+}
+
+t.test('messages nested deeper than may be opened are refused by name', async (t) => {
+  // Field number of the metadata: envoy/config/cluster/v3/cluster.proto.
+  const deep = (levels: number): Any => ({ typeUrl: eds('').typeUrl, value: Buffer.concat([eds('deep').value, field(25, nested(levels))]) });
+  const store = new Store(plainValidators);
+  t.strictSame(store.apply('clusters', [deep(20)]).rejected, []);
+  t.match(store.apply('clusters', [deep(400)]).rejected, [{ name: 'deep', reason: /cannot be decoded/ }]);
+  t.ok(store.entries('clusters').has('deep'), 'the last good one stays');
+});
+
 t.test('a listener whose connection manager is garbage is refused', async (t) => {
   const typed = { typeUrl: 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', value: Buffer.from([0xff]) };
   const listener = packed.listener(Listener.fromPartial({ name: 'l', filterChains: [{ filters: [{ configType: { $case: 'typedConfig', value: typed } }] }] }));
