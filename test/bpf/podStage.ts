@@ -13,7 +13,8 @@ export const NODE6 = 'fd00:10:244::1';
 export function makeNode(): void {
   run('mount', ['-t', 'tmpfs', 'tmpfs', '/run']);
   run('ip', ['address', 'add', `${NODE}/32`, 'dev', 'lo']);
-  run('ip', ['address', 'add', `${NODE6}/128`, 'dev', 'lo']);
+  // Without `nodad` an address is tentative until a work queue of the kernel has had its turn, and cannot be listened at.
+  run('ip', ['address', 'add', `${NODE6}/128`, 'dev', 'lo', 'nodad']);
 }
 
 export interface Pod {
