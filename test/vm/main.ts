@@ -75,7 +75,7 @@ async function testGroup(kernel: Kernel, group: readonly ScenarioFile[], tally: 
     const [first] = group;
     const boots = group.length === 1 ? first!.scenario.boots : undefined;
     for (let boot = 1; boot <= (boots ?? 1); boot++) {
-      const session = { kernel, inputs: { ...inputs, plan: { ...inputs.plan, boot } }, limitSeconds, imageDisks: images?.disks, title: boots === undefined ? title : `${title}-${boot}`, keptDisk: boots === undefined ? undefined : keptDisk(first!.scenario.name) };
+      const session = { kernel, inputs: { ...inputs, plan: { ...inputs.plan, boot } }, limitSeconds, oneThread: group.some(({ scenario }) => scenario.oneThread), imageDisks: images?.disks, title: boots === undefined ? title : `${title}-${boot}`, keptDisk: boots === undefined ? undefined : keptDisk(first!.scenario.name) };
       const result = await runSession(session, (event) => {
         if (event.event === 'check') tally.check(`${kernel.name} ${event.scenario}: ${event.name}`, event.ok, event.detail);
         else if (event.event === 'note') process.stdout.write(`  ${event.text}\n`);

@@ -21,6 +21,11 @@ export interface Machine {
   /** Where the console goes. */
   readonly consoleFile: string;
   readonly limitSeconds: number;
+  /**
+   * Whether both processors take turns in one thread. With a thread for each, an int3 that the kernel had already taken out of its text again (ftrace, kprobes, jump
+   * labels) was met a moment later, once in some dozens of runs: an oops in exc_int3, also without kmesh.ko, or, where a kprobe by ftrace is at that place, at address 0.
+   */
+  readonly oneThread?: boolean | undefined;
 }
 
 export interface Ending {
@@ -74,9 +79,9 @@ export async function runMachine(machine: Machine, onEvent: (event: GuestEvent) 
   return { cut, timedOut, seconds: (Date.now() - started) / 1000 };
 }
 
-function argumentsFor({ vmlinuz, initramfs, disks, namedDisks, keptDisk, consoleFile }: Machine, port: string): string[] {
+function argumentsFor({ vmlinuz, initramfs, disks, namedDisks, keptDisk, consoleFile, oneThread = false }: Machine, port: string): string[] {
   return [
-    ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '2048'],
+    ...['-machine', 'q35', '-accel', `tcg,thread=${oneThread ? 'single' : 'multi'}`, '-cpu', 'max', '-smp', '2', '-m', '2048'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-kernel', vmlinuz, '-initrd', initramfs, '-append', KERNEL_ARGUMENTS.join(' ')],
     ...['-serial', `file:${consoleFile}`, '-device', 'virtio-rng-pci'],

@@ -15,6 +15,7 @@ export interface Session {
   readonly kernel: Kernel;
   readonly inputs: Inputs;
   readonly limitSeconds: number;
+  readonly oneThread?: boolean | undefined;
   readonly keptDisk?: string | undefined;
   /** More disks, by their serial numbers. */
   readonly imageDisks?: ReadonlyMap<string, string> | undefined;
@@ -32,14 +33,14 @@ export interface Result {
   readonly consoleFile: string;
 }
 
-export async function runSession({ kernel, inputs, limitSeconds, keptDisk, imageDisks = new Map(), title }: Session, onEvent: (event: GuestEvent) => void): Promise<Result> {
+export async function runSession({ kernel, inputs, limitSeconds, oneThread, keptDisk, imageDisks = new Map(), title }: Session, onEvent: (event: GuestEvent) => void): Promise<Result> {
   const { folder, remove } = temporaryFolder();
   try {
     const consoleFile = path.join(ROOT, 'build/vm', `console-${title}.log`);
     fs.mkdirSync(path.dirname(consoleFile), { recursive: true });
     const disks = [rootDisk(), await makeInputs(inputs, folder), kernelDisk(kernel)].filter((disk) => disk !== undefined);
     let complete = false;
-    const machine = { vmlinuz: kernel.vmlinuz, initramfs: initramfs(kernel), disks, namedDisks: imageDisks, keptDisk, consoleFile, limitSeconds };
+    const machine = { vmlinuz: kernel.vmlinuz, initramfs: initramfs(kernel), disks, namedDisks: imageDisks, keptDisk, consoleFile, limitSeconds, oneThread };
     const ending = await runMachine(machine, (event) => {
       if (event.event === 'end') complete = true;
       onEvent(event);

@@ -8,6 +8,8 @@ export interface Scenario {
   readonly name: string;
   /** After this long in a guest it has failed; on the debug kernel after four times as long. Default: 120. */
   readonly limitSeconds?: number;
+  /** Both processors take turns in one thread of the emulator; see test/vm/qemu.ts. For what changes the kernel's text again and again while other processors run it. */
+  readonly oneThread?: boolean;
   /** The kernels that it runs on. Default: all. */
   readonly kernels?: readonly string[];
   /** Modules to build outside for it, by name. Folders from the top of the project. */

@@ -8,6 +8,7 @@ import type { Checks, Context } from '../guest/scenario.js';
 
 export const name = 'sockets';
 export const limitSeconds = 900;
+export const oneThread = true;
 export const modules = { kmesh: { folder: 'kernel', variables: { KMESH_INCLUDE: 'bpf/include' } } };
 /** It inserts and removes kmesh.ko. */
 export const alone = true;
