@@ -24,8 +24,7 @@ export function keptWithin(model: MeshModel, before: MeshModel, full: DataplaneE
       return [[key, fits ? wanted : held] as const];
     }),
   );
-  const named = new Set([...frontends.values()].map(({ routes }) => routes));
-  const routeTables = new Map([...before.routeTables].filter(([name]) => named.has(name)));
+  const routeTables = tablesOf(before, frontends);
   return { ...model, clusters, frontends, routeTables, notEnforced: [...model.notEnforced, ...leftOut(model, clusters.size, frontends, full)] };
 }
 
@@ -35,8 +34,7 @@ export function keptWithin(model: MeshModel, before: MeshModel, full: DataplaneE
  */
 export function leastWithin(model: MeshModel, before: MeshModel, full: DataplaneError): MeshModel {
   const frontends = new Map([...before.frontends].filter(([key]) => model.frontends.has(key)));
-  const named = new Set([...frontends.values()].map(({ routes }) => routes));
-  const routeTables = new Map([...before.routeTables].filter(([name]) => named.has(name)));
+  const routeTables = tablesOf(before, frontends);
   // A program that leads to a cluster no more is another one, beside the old one.
   const led = new Set([...routeTables.values()].flatMap(clustersOfTable));
   const clusters = new Map(
@@ -47,6 +45,12 @@ export function leastWithin(model: MeshModel, before: MeshModel, full: Dataplane
     }),
   );
   return { ...model, clusters, frontends, routeTables, notEnforced: [...model.notEnforced, ...leftOut(model, clusters.size, frontends, full)] };
+}
+
+/** The route tables that these frontends still name. */
+function tablesOf({ routeTables }: MeshModel, frontends: MeshModel['frontends']): MeshModel['routeTables'] {
+  const named = new Set([...frontends.values()].map(({ routes }) => routes));
+  return new Map([...routeTables].filter(([name]) => named.has(name)));
 }
 
 /** Whether there is less of it than `before`: then what there was no room for may have some now. @param endpoints whether fewer endpoints count, too. */
